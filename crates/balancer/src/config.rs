@@ -1,0 +1,228 @@
+//! Settings of the balancer, as plain structs: from a TOML file (`tpcw balance --config`) or made by `tpcw run`.
+//!
+//! Durations are whole milliseconds and say so in their names; unknown keys are refused.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::view::Strategy;
+
+/// Everything that the balancer needs to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect. Port 0: any free one, told by the handle.
+    pub listen: SocketAddr,
+    /// Where the admin API listens; absent: nowhere.
+    #[serde(default)]
+    pub admin: Option<SocketAddr>,
+    /// Threads that carry statements; 0: one a core.
+    #[serde(default)]
+    pub workers: usize,
+    /// How reads are spread at first.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// What a read may miss.
+    #[serde(default)]
+    pub consistency: Consistency,
+    /// Who may log in to the balancer; each is logged in to the nodes under the same name.
+    pub accounts: Vec<Account>,
+    /// Under which the balancer looks after the nodes: needs the rights for replication, SUPER and PROCESS.
+    pub operator: Account,
+    /// The account that nodes replicate with.
+    pub replication: Account,
+    /// The nodes, in the order in which they are preferred when all else is equal.
+    pub nodes: Vec<Node>,
+    /// Probing and judging.
+    #[serde(default)]
+    pub health: Health,
+    /// Replacing a primary.
+    #[serde(default)]
+    pub failover: Failover,
+    /// Scaling.
+    #[serde(default)]
+    pub elastic: Elastic,
+    /// Connections to nodes.
+    #[serde(default)]
+    pub pool: Pool,
+    /// What clients may use up.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// A name and its password. Its `Debug` hides the password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// The account's name.
+    pub name: String,
+    /// In clear text: the balancer has to prove it to the nodes.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("name", &self.name).field("password", &"***").finish()
+    }
+}
+
+/// A node as configured. Which one is the primary is found out from the nodes themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Where its server listens for the balancer's statements.
+    pub address: SocketAddr,
+    /// Where other nodes and the balancer's probes reach it, when that differs (a limited link stands in `address`).
+    #[serde(default)]
+    pub direct_address: Option<SocketAddr>,
+    /// Share of the reads under the weighted strategy.
+    #[serde(default = "one")]
+    pub weight: u32,
+    /// Starts as a candidate: follows, does not serve until a scale-out.
+    #[serde(default)]
+    pub candidate: bool,
+}
+
+impl Node {
+    /// Where probes, admin statements and replication connect.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.direct_address.unwrap_or(self.address)
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What a session's reads are promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consistency {
+    /// A session reads its own acknowledged writes, on any node.
+    #[default]
+    Causal,
+    /// Any serving replica will do.
+    Eventual,
+    /// Every read goes to the primary.
+    Primary,
+}
+
+/// Probing and judging.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// Between two probes of a node.
+    pub interval_ms: u64,
+    /// A probe without an answer for so long has failed.
+    pub timeout_ms: u64,
+    /// Silent probes in a row after which a node is dead (a refused or broken connection needs one check only).
+    pub fall: u32,
+    /// Good probes in a row after which it is alive again.
+    pub rise: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { interval_ms: 250, timeout_ms: 750, fall: 3, rise: 2 }
+    }
+}
+
+/// Replacing a primary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Failover {
+    /// Whether a dead primary is replaced without being asked.
+    pub automatic: bool,
+    /// Statements that need a primary wait so long for one, then fail with 1290-like server errors.
+    pub hold_ms: u64,
+    /// A promotion that has not finished by then is undone.
+    pub limit_ms: u64,
+}
+
+impl Default for Failover {
+    fn default() -> Self {
+        Self { automatic: true, hold_ms: 10_000, limit_ms: 10_000 }
+    }
+}
+
+/// Scaling. Defaults as promised: window 60 s, out above 400 ms, in below 50 ms, two serving nodes at least.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Elastic {
+    /// Whether the controller acts by itself.
+    pub automatic: bool,
+    /// Read latency is averaged over this long.
+    pub window_ms: u64,
+    /// Above this average (ms) a node is added.
+    pub out_above_ms: f64,
+    /// Below this average (ms) one is taken away.
+    pub in_below_ms: f64,
+    /// Serving nodes, primary included, that are kept in any case.
+    pub floor: usize,
+    /// Serving nodes at most; 0: as many as there are.
+    pub ceiling: usize,
+    /// After an action has finished, the controller holds still for so long; 0: one window.
+    pub cooldown_ms: u64,
+    /// How often it looks.
+    pub interval_ms: u64,
+}
+
+impl Default for Elastic {
+    fn default() -> Self {
+        Self {
+            automatic: true,
+            window_ms: 60_000,
+            out_above_ms: 400.0,
+            in_below_ms: 50.0,
+            floor: 2,
+            ceiling: 0,
+            cooldown_ms: 0,
+            interval_ms: 1_000,
+        }
+    }
+}
+
+/// Connections to nodes, per node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pool {
+    /// At most.
+    pub max: usize,
+    /// Waiting for a free one longer than this fails the statement.
+    pub wait_ms: u64,
+    /// Making one longer than this fails.
+    pub connect_ms: u64,
+    /// Idle ones are closed after this long.
+    pub idle_ms: u64,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { max: 256, wait_ms: 10_000, connect_ms: 2_000, idle_ms: 300_000 }
+    }
+}
+
+/// What clients may use up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Clients at a time; one more gets error 1040.
+    pub clients: usize,
+    /// Largest packet from a client, in bytes; a larger one gets error 1153.
+    pub packet_bytes: usize,
+    /// A login that takes longer is cut.
+    pub login_ms: u64,
+    /// A client that says nothing for longer is cut; 0: never.
+    pub idle_ms: u64,
+    /// A read that waits longer for a node's answer is given up and tried elsewhere; 0: never.
+    pub read_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { clients: 10_000, packet_bytes: 64 << 20, login_ms: 10_000, idle_ms: 0, read_ms: 0 }
+    }
+}

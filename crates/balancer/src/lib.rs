@@ -1,0 +1,19 @@
+//! One MySQL address in front of many nodes.
+//!
+//! Two orders, each read from top to bottom.
+//!
+//! *As a query meets it:* `server` accepts → `session` (login, then a loop of commands) → `wire` (bytes ↔ packets) →
+//! `sql` (text → statement) → `route` (statement, session, view → node) → `pool` (a connection to it) → `session::relay`
+//! (bytes there and back) → `telemetry`.
+//!
+//! *As an event meets it:* `health` (probe, judge) → `failover`, `elastic`, `recovery`, an operator on `admin` →
+//! [`request`] → `executor` (the one writer) → [`view`] and [`event`].
+//!
+//! The four tables between the two planes, [`view`], [`telemetry`], [`request`] and [`event`], import nobody else.
+//! The balancer knows no table of any application.
+
+pub mod config;
+pub mod event;
+pub mod request;
+pub mod telemetry;
+pub mod view;

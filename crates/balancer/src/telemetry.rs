@@ -1,0 +1,191 @@
+//! A live meter a node: counters that sessions and probes raise and everybody else reads. No locks, no allocation.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use cluster::replication::gtid::GtidPosition;
+
+/// Buckets of [`Latencies`]: 8 an octave from 1 µs to 2³² µs (over an hour).
+const BUCKETS: usize = 8 * 32;
+
+/// A histogram of durations with a relative error of at most 1/8, made to be raised from any thread.
+#[derive(Debug)]
+pub struct Latencies {
+    counts: Box<[AtomicU64]>,
+    sum_us: AtomicU64,
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self { counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), sum_us: AtomicU64::new(0) }
+    }
+}
+
+impl Latencies {
+    /// Counts one duration.
+    pub fn record(&self, took: Duration) {
+        let us = (took.as_micros() as u64).max(1);
+        self.counts[Self::bucket(us)].fetch_add(1, Relaxed);
+        self.sum_us.fetch_add(us, Relaxed);
+    }
+
+    fn bucket(us: u64) -> usize {
+        let octave = 63 - us.leading_zeros() as usize;
+        let eighth = if octave >= 3 { (us >> (octave - 3)) & 7 } else { (us << (3 - octave)) & 7 } as usize;
+        (octave * 8 + eighth).min(BUCKETS - 1)
+    }
+
+    /// The upper bound of a bucket, in microseconds.
+    fn upper_us(bucket: usize) -> f64 {
+        let (octave, eighth) = (bucket / 8, bucket % 8);
+        (1u64 << octave) as f64 * (1.0 + (eighth + 1) as f64 / 8.0)
+    }
+
+    /// What has been counted so far.
+    pub fn snapshot(&self) -> LatencySnapshot {
+        LatencySnapshot {
+            counts: self.counts.iter().map(|count| count.load(Relaxed)).collect(),
+            sum_us: self.sum_us.load(Relaxed),
+        }
+    }
+}
+
+/// A copy of [`Latencies`] at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct LatencySnapshot {
+    counts: Vec<u64>,
+    sum_us: u64,
+}
+
+impl LatencySnapshot {
+    /// How many durations.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Their mean in milliseconds, 0 for none.
+    pub fn mean_ms(&self) -> f64 {
+        match self.count() {
+            0 => 0.0,
+            count => self.sum_us as f64 / count as f64 / 1e3,
+        }
+    }
+
+    /// The sum of all, in microseconds.
+    pub fn sum_us(&self) -> u64 {
+        self.sum_us
+    }
+
+    /// The duration that a share `q` (0 to 1) of all does not exceed, in milliseconds, at most 1/8 too high; 0 for none.
+    pub fn quantile_ms(&self, q: f64) -> f64 {
+        let wanted = (self.count() as f64 * q).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (bucket, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted {
+                return Latencies::upper_us(bucket) / 1e3;
+            }
+        }
+        0.0
+    }
+
+    /// What was counted since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            counts: self
+                .counts
+                .iter()
+                .enumerate()
+                .map(|(at, count)| count - earlier.counts.get(at).copied().unwrap_or(0).min(*count))
+                .collect(),
+            sum_us: self.sum_us.saturating_sub(earlier.sum_us),
+        }
+    }
+}
+
+/// The live figures of one node. Lives as long as the node is known, over all views and restarts.
+#[derive(Debug, Default)]
+pub struct Meter {
+    // Raised by sessions.
+    /// Statements sent to the node and not yet answered.
+    pub in_flight: AtomicU32,
+    /// Statements routed to it as reads and answered.
+    pub reads: AtomicU64,
+    /// All others answered.
+    pub writes: AtomicU64,
+    /// Statements that failed because of the node (not by the client's or the statement's own fault).
+    pub errors: AtomicU64,
+    /// Connections that the pools hold to it.
+    pub connections: AtomicU32,
+    /// Time from sending a read to the last byte of its answer.
+    pub read_latency: Latencies,
+    /// The same for everything else.
+    pub write_latency: Latencies,
+    /// A decaying average of statement latency, in microseconds; 0: none yet.
+    pub ewma_us: AtomicU64,
+    // Raised by probes.
+    /// The last probe's round trip, in microseconds; 0: none yet.
+    pub ping_us: AtomicU64,
+    /// How far its data is behind the primary's in milliseconds; negative: unknown.
+    pub lag_ms: AtomicI64,
+    /// How far it has applied, as last seen by a probe or learned by a session (never moves back while the node lives).
+    pub applied: ArcSwap<GtidPosition>,
+    /// Whether the node answers that it is read-only.
+    pub read_only: AtomicBool,
+}
+
+impl Meter {
+    /// Takes one answered statement into the decaying average, with a weight of 1/16.
+    pub fn smooth(&self, took: Duration) {
+        let us = (took.as_micros() as u64).max(1);
+        let old = self.ewma_us.load(Relaxed);
+        let new = if old == 0 { us } else { old - old / 16 + us / 16 };
+        self.ewma_us.store(new.max(1), Relaxed);
+    }
+}
+
+/// What a session saw of a node, for the judge. Sent on a bounded channel with `try_send`: a full channel loses nothing,
+/// since the judge is busy with the same news already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// The node refused the connection, or closed or reset a living one: believed at once, checked by one probe.
+    Broken,
+    /// No answer in time: a hint only.
+    Silent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_at_most_an_eighth_too_high() {
+        let latencies = Latencies::default();
+        (1..=100_000u64).for_each(|us| latencies.record(Duration::from_micros(us)));
+        let all = latencies.snapshot();
+        for q in [0.01, 0.5, 0.9, 0.99, 1.0] {
+            let (found, exact) = (all.quantile_ms(q), q * 100.0);
+            assert!(found >= exact && found <= exact * 1.126, "{q}: {found} for {exact}");
+        }
+        assert!((all.mean_ms() - 50.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_difference_holds_only_what_came_between() {
+        let latencies = Latencies::default();
+        latencies.record(Duration::from_secs(3));
+        let before = latencies.snapshot();
+        latencies.record(Duration::from_millis(2));
+        let between = latencies.snapshot().since(&before);
+        assert_eq!((between.count(), between.mean_ms()), (1, 2.0));
+        assert_eq!(LatencySnapshot::default().quantile_ms(0.5), 0.0);
+    }
+
+    #[test]
+    fn extremes_find_a_bucket() {
+        let latencies = Latencies::default();
+        [Duration::ZERO, Duration::from_secs(100_000)].iter().for_each(|d| latencies.record(*d));
+        assert_eq!(latencies.snapshot().count(), 2);
+    }
+}

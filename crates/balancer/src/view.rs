@@ -1,0 +1,207 @@
+//! The topology as sessions see it: an immutable snapshot of slow facts, published by the executor alone.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use cluster::{NodeId, Role};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::telemetry::Meter;
+
+/// Whether a node takes statements.
+///
+/// ```text
+/// Standby ──scale-out──▶ Serving ──scale-in / drain──▶ Draining ──▶ Standby (or Disabled)
+///    any ──judge: dead──▶ Down ──answers again──▶ Joining ──caught up──▶ what it was before
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Takes new statements.
+    Serving,
+    /// Follows the primary and could serve.
+    Standby,
+    /// Answers again and is being made consistent.
+    Joining,
+    /// Finishes what it began.
+    Draining,
+    /// Switched off by an operator.
+    Disabled,
+    /// Held for dead.
+    Down,
+}
+
+impl NodeState {
+    /// The name used in files and on the admin API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Standby => "standby",
+            Self::Joining => "joining",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// One node in a view.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// Its name.
+    pub id: NodeId,
+    /// A number that is the node's own as long as the balancer runs: sessions and pools keep arrays by it.
+    pub index: usize,
+    /// Where its server listens.
+    pub address: SocketAddr,
+    /// What it is for.
+    pub role: Role,
+    /// Whether it takes statements.
+    pub state: NodeState,
+    /// Share of the reads under the weighted strategy, relative to the others; at least 1.
+    pub weight: u32,
+    /// Rises each time the node comes back or changes role: connections from before must not be used again.
+    pub epoch: u64,
+    /// Its live figures.
+    pub meter: Arc<Meter>,
+}
+
+/// The strategies by which a read's node is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// By lot.
+    Random,
+    /// In proportion to the weights, smoothly interleaved.
+    Weighted,
+    /// The node with the fewest statements under way for its weight.
+    LeastConnections,
+    /// The node with the lowest decaying average, exploring now and then.
+    LeastLatency,
+    /// The node that answers probes soonest.
+    LowestPing,
+    /// Always the primary.
+    Direct,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::RoundRobin,
+        Self::Random,
+        Self::Weighted,
+        Self::LeastConnections,
+        Self::LeastLatency,
+        Self::LowestPing,
+        Self::Direct,
+    ];
+
+    /// The name used in files, hints and on the admin API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::Weighted => "weighted",
+            Self::LeastConnections => "least_connections",
+            Self::LeastLatency => "least_latency",
+            Self::LowestPing => "lowest_ping",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// The topology at one moment.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    /// Rises by one a publication.
+    pub generation: u64,
+    /// All known nodes, in the order of the configuration.
+    pub nodes: Vec<NodeView>,
+    /// How reads are spread.
+    pub strategy: Strategy,
+}
+
+impl ClusterView {
+    /// The node that takes writes now; `None` while it is being replaced (statements that need it wait).
+    pub fn primary(&self) -> Option<&NodeView> {
+        self.nodes.iter().find(|node| node.role == Role::Primary && node.state == NodeState::Serving)
+    }
+
+    /// Serving nodes that are no primary.
+    pub fn replicas(&self) -> impl Iterator<Item = &NodeView> {
+        self.nodes.iter().filter(|node| node.role == Role::Replica && node.state == NodeState::Serving)
+    }
+
+    /// A node by its number.
+    pub fn node(&self, index: usize) -> Option<&NodeView> {
+        self.nodes.iter().find(|node| node.index == index)
+    }
+
+    /// How many nodes serve, primary included.
+    pub fn serving(&self) -> usize {
+        self.nodes.iter().filter(|node| node.state == NodeState::Serving).count()
+    }
+}
+
+/// Where the executor publishes and everybody reads. Reading is one atomic load.
+#[derive(Debug)]
+pub struct ViewCell {
+    now: ArcSwap<ClusterView>,
+    generation: watch::Sender<u64>,
+}
+
+impl ViewCell {
+    /// Starts with a first view.
+    pub fn new(first: ClusterView) -> Self {
+        let (generation, _) = watch::channel(first.generation);
+        Self { now: ArcSwap::from_pointee(first), generation }
+    }
+
+    /// The view of this moment. Hold it for one statement, not across waits.
+    pub fn load(&self) -> Guard<Arc<ClusterView>> {
+        self.now.load()
+    }
+
+    /// The view of this moment, to keep.
+    pub fn load_full(&self) -> Arc<ClusterView> {
+        self.now.load_full()
+    }
+
+    /// Replaces the view. Only the executor calls this.
+    pub fn publish(&self, mut next: ClusterView) {
+        next.generation = self.now.load().generation + 1;
+        let generation = next.generation;
+        self.now.store(Arc::new(next));
+        self.generation.send_replace(generation);
+    }
+
+    /// A receiver that wakes at each publication.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Waits until a view pleases, `limit` at most; `None` when it ran out.
+    pub async fn wait_for(
+        &self,
+        limit: Duration,
+        mut pleases: impl FnMut(&ClusterView) -> bool,
+    ) -> Option<Arc<ClusterView>> {
+        let end = Instant::now() + limit;
+        let mut generation = self.watch();
+        loop {
+            generation.mark_unchanged();
+            let view = self.load_full();
+            if pleases(&view) {
+                return Some(view);
+            }
+            tokio::time::timeout_at(end, generation.changed()).await.ok()?.ok()?;
+        }
+    }
+}

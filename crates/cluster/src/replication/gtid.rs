@@ -1,0 +1,147 @@
+//! Positions in MariaDB's binary log: `domain-server-sequence`, a set of one a domain.
+//!
+//! Source: MariaDB knowledge base, "Global Transaction ID". Within one domain, and with `gtid_strict_mode=ON`, the
+//! sequence number alone orders transactions, which is what every comparison here relies on.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One transaction: `0-1-270`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Gtid {
+    /// Replication domain; one stream of ordered transactions.
+    pub domain: u32,
+    /// `server_id` of the node that first wrote it.
+    pub server: u32,
+    /// Position in the domain; rises by at least one a transaction.
+    pub sequence: u64,
+}
+
+impl fmt::Display for Gtid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.domain, self.server, self.sequence)
+    }
+}
+
+/// A text that is no GTID.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a GTID of the form domain-server-sequence")]
+pub struct ParseGtidError(pub String);
+
+impl FromStr for Gtid {
+    type Err = ParseGtidError;
+
+    fn from_str(text: &str) -> Result<Self, ParseGtidError> {
+        let bad = || ParseGtidError(text.to_owned());
+        let mut parts = text.trim().split('-');
+        let (Some(domain), Some(server), Some(sequence), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(bad());
+        };
+        Ok(Self {
+            domain: domain.parse().map_err(|_| bad())?,
+            server: server.parse().map_err(|_| bad())?,
+            sequence: sequence.parse().map_err(|_| bad())?,
+        })
+    }
+}
+
+/// How far a node has come: the newest transaction of each domain, sorted by domain. Empty: nothing yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GtidPosition(Vec<Gtid>);
+
+impl GtidPosition {
+    /// The newest transaction of each domain, sorted by domain.
+    pub fn gtids(&self) -> &[Gtid] {
+        &self.0
+    }
+
+    /// Nothing written yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The newest sequence number of a domain, 0 when there is none.
+    pub fn sequence(&self, domain: u32) -> u64 {
+        self.0.iter().find(|g| g.domain == domain).map_or(0, |g| g.sequence)
+    }
+
+    /// Whether a node at this position has applied everything up to `other`.
+    pub fn covers(&self, other: &GtidPosition) -> bool {
+        other.0.iter().all(|g| self.sequence(g.domain) >= g.sequence)
+    }
+
+    /// Moves forward to include `gtid`; never moves back.
+    pub fn advance(&mut self, gtid: Gtid) {
+        match self.0.binary_search_by_key(&gtid.domain, |g| g.domain) {
+            Ok(at) if self.0[at].sequence < gtid.sequence => self.0[at] = gtid,
+            Ok(_) => {}
+            Err(at) => self.0.insert(at, gtid),
+        }
+    }
+
+    /// Moves forward to include every transaction of `other`.
+    pub fn merge(&mut self, other: &GtidPosition) {
+        other.0.iter().for_each(|g| self.advance(*g));
+    }
+
+    /// How many transactions `other` is ahead, summed over domains (sequence numbers may have gaps, so an upper bound).
+    pub fn behind(&self, other: &GtidPosition) -> u64 {
+        other.0.iter().map(|g| g.sequence.saturating_sub(self.sequence(g.domain))).sum()
+    }
+}
+
+impl FromStr for GtidPosition {
+    type Err = ParseGtidError;
+
+    /// Parses `@@gtid_current_pos` and its like: GTIDs separated by commas, possibly empty.
+    fn from_str(text: &str) -> Result<Self, ParseGtidError> {
+        let mut position = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            position.advance(part.parse()?);
+        }
+        Ok(position)
+    }
+}
+
+impl fmt::Display for GtidPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, gtid) in self.0.iter().enumerate() {
+            write!(f, "{}{gtid}", if i == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_covers_what_it_has_passed_in_every_domain() {
+        let at: GtidPosition = "0-1-100,1-7-5".parse().unwrap();
+        for (other, covered) in
+            [("", true), ("0-2-100", true), ("0-1-101", false), ("1-7-5,0-1-3", true), ("2-1-1", false)]
+        {
+            assert_eq!(at.covers(&other.parse().unwrap()), covered, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_position_never_moves_back_and_keeps_its_text() {
+        let mut at: GtidPosition = "1-7-5, 0-1-100".parse().unwrap();
+        at.advance("0-2-90".parse().unwrap());
+        assert_eq!(at.to_string(), "0-1-100,1-7-5");
+        at.merge(&"0-2-110,3-1-1".parse().unwrap());
+        assert_eq!(at.to_string(), "0-2-110,1-7-5,3-1-1");
+        assert_eq!("0-1-100".parse::<GtidPosition>().unwrap().behind(&at), 10 + 5 + 1);
+    }
+
+    #[test]
+    fn text_that_is_no_gtid_is_refused() {
+        for text in ["0-1", "0-1-2-3", "a-1-2", "0-1-", "0--1"] {
+            assert!(text.parse::<GtidPosition>().is_err(), "{text}");
+        }
+    }
+}

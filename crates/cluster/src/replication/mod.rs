@@ -1,0 +1,3 @@
+//! Replication between nodes, spoken over short-lived admin connections.
+
+pub mod gtid;

@@ -1,0 +1,54 @@
+//! `manifest.json`: everything needed to repeat the run.
+
+use serde::{Deserialize, Serialize};
+
+/// What was run, on what, when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Rises when a reader of old folders would misread new ones.
+    pub schema_version: u32,
+    /// As typed, with the password in a target's address replaced by `***`.
+    pub command_line: Vec<String>,
+    /// The workload's name.
+    pub workload_name: String,
+    /// The workload as resolved from file and flags.
+    pub workload: serde_json::Value,
+    /// The seed that every random choice derives from.
+    pub seed: u64,
+    /// What took part.
+    pub versions: Versions,
+    /// Where.
+    pub machine: Machine,
+    /// Start of the process, of the load, and end of the load, RFC 3339 in UTC.
+    pub started: String,
+    /// See `started`.
+    pub load_started: String,
+    /// See `started`.
+    pub load_ended: String,
+    /// How each local node was limited, for people and as figures; `null` for none.
+    pub node_capacity: serde_json::Value,
+    /// The label that the benchmark's owner asks for.
+    pub label: String,
+}
+
+/// Versions of the programs that took part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Versions {
+    /// This program, with the git revision it was built from where known.
+    pub tpcw: String,
+    /// The database server, as it names itself.
+    pub server: String,
+    /// The kernel.
+    pub kernel: String,
+}
+
+/// The machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Processor model.
+    pub processor: String,
+    /// Logical cores that may be used.
+    pub cores: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
