@@ -114,9 +114,64 @@ impl fmt::Display for GtidPosition {
     }
 }
 
+/// What a node's binary log holds: the newest transaction of each pair of domain and server (`@@gtid_binlog_state`).
+/// Unlike a [`GtidPosition`] it can tell whether a certain transaction is part of the node's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GtidState(Vec<Gtid>);
+
+impl GtidState {
+    /// Whether this history contains `gtid`: the server that wrote it is seen to have come at least that far in it.
+    pub fn contains(&self, gtid: Gtid) -> bool {
+        self.0
+            .iter()
+            .any(|g| g.domain == gtid.domain && g.server == gtid.server && g.sequence >= gtid.sequence)
+    }
+}
+
+impl FromStr for GtidState {
+    type Err = ParseGtidError;
+
+    fn from_str(text: &str) -> Result<Self, ParseGtidError> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn position() -> impl Strategy<Value = GtidPosition> {
+        proptest::collection::vec((0..4_u32, 0..4_u32, 0..1000_u64), 0..8).prop_map(|gtids| {
+            let mut position = GtidPosition::default();
+            gtids
+                .into_iter()
+                .for_each(|(domain, server, sequence)| position.advance(Gtid { domain, server, sequence }));
+            position
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn positions_survive_their_text_and_merge_to_what_covers_both(a in position(), b in position()) {
+            prop_assert_eq!(&a.to_string().parse::<GtidPosition>().unwrap(), &a);
+            let mut both = a.clone();
+            both.merge(&b);
+            prop_assert!(both.covers(&a) && both.covers(&b));
+            prop_assert_eq!(a.behind(&both) == 0, a.covers(&both));
+        }
+
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in "\\PC{0,40}|[0-9,-]{0,40}") {
+            let _ = (text.parse::<GtidPosition>(), text.parse::<GtidState>());
+        }
+    }
 
     #[test]
     fn a_position_covers_what_it_has_passed_in_every_domain() {

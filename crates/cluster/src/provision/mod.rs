@@ -1,0 +1,7 @@
+//! Where nodes come from: processes of our own.
+
+pub(crate) mod accounts_sql;
+pub mod local;
+pub(crate) mod member;
+pub(crate) mod port;
+pub(crate) mod run_folder;
