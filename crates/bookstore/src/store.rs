@@ -62,7 +62,7 @@ pub trait Store: Send {
 pub enum FailureClass {
     /// The shop or the server said no (bad data, unknown row, any error with no class of its own).
     Refused,
-    /// 1213: the transaction was rolled back; safe to repeat.
+    /// 1213, or 1020 under snapshot isolation: the transaction was rolled back; safe to repeat.
     Deadlock,
     /// 1205: waited too long for a row; safe to repeat.
     LockTimeout,
@@ -70,7 +70,8 @@ pub enum FailureClass {
     ReadOnly,
     /// No connection could be made, or no more are allowed (1040, 1203).
     ConnectionRefused,
-    /// The connection ended while a statement other than COMMIT was under way.
+    /// The connection ended while a statement other than COMMIT was under way, or nothing of the transaction was kept for
+    /// certain (1927 with SQLSTATE 40001, from a balancer).
     ConnectionLost,
     /// No answer within the limit.
     TimedOut,
