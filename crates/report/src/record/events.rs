@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Row, number::rounded};
+
 /// The kinds of events in a run folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are the contract's own words")]
 pub enum EventKind {
+    #[default]
     Phase,
     ScaleOutRequested,
     ScaleOutDone,
@@ -22,6 +25,9 @@ pub enum EventKind {
     ActionFailed,
     /// A node that would not be taken back as it is (for one, with transactions that no other node has).
     Refused,
+    /// A kind that this version does not know; kept as a mark without figures.
+    #[serde(other)]
+    Other,
 }
 
 impl EventKind {
@@ -41,14 +47,39 @@ impl EventKind {
             Self::Rejoined => "rejoined",
             Self::ActionFailed => "action_failed",
             Self::Refused => "refused",
+            Self::Other => "other",
         }
     }
+
+    /// The kind of that name; [`Self::Other`] for one that this version does not know.
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Other)
+    }
+
+    /// All kinds with a meaning.
+    pub const ALL: [Self; 13] = [
+        Self::Phase,
+        Self::ScaleOutRequested,
+        Self::ScaleOutDone,
+        Self::ScaleInRequested,
+        Self::ScaleInDone,
+        Self::FaultInjected,
+        Self::FaultHealed,
+        Self::NodeDown,
+        Self::NodeUp,
+        Self::Promoted,
+        Self::Rejoined,
+        Self::ActionFailed,
+        Self::Refused,
+    ];
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct EventRow {
     /// Seconds since the start of the load, to the millisecond.
+    #[serde(serialize_with = "rounded")]
     pub second: f64,
     /// What happened.
     pub kind: EventKind,
@@ -58,4 +89,9 @@ pub struct EventRow {
     pub cause: String,
     /// More for people: `killed, process 4711`, `in 87 ms`.
     pub detail: String,
+}
+
+impl Row for EventRow {
+    const FILE: &'static str = "events.csv";
+    const COLUMNS: &'static [&'static str] = &["second", "kind", "node", "cause", "detail"];
 }

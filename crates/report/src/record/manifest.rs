@@ -2,8 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// File name of the manifest.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// The present version of the folder's formats.
+pub const SCHEMA_VERSION: u32 = 1;
+
 /// What was run, on what, when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Manifest {
     /// Rises when a reader of old folders would misread new ones.
     pub schema_version: u32,
@@ -13,6 +19,14 @@ pub struct Manifest {
     pub workload_name: String,
     /// The workload as resolved from file and flags.
     pub workload: serde_json::Value,
+    /// The mix: `browsing`, `shopping` or `ordering`.
+    pub mix: String,
+    /// Browsers at the peak of the load.
+    pub sessions: u32,
+    /// Mean think time asked for, in ms; 0 when browsers do not think.
+    pub think_mean_ms: f64,
+    /// The longest think time that can be drawn, in ms; 0 for no limit.
+    pub think_max_ms: f64,
     /// The seed that every random choice derives from.
     pub seed: u64,
     /// What took part.
@@ -33,6 +47,7 @@ pub struct Manifest {
 
 /// Versions of the programs that took part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Versions {
     /// This program, with the git revision it was built from where known.
     pub tpcw: String,
@@ -44,6 +59,7 @@ pub struct Versions {
 
 /// The machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Machine {
     /// Processor model.
     pub processor: String,

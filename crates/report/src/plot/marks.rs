@@ -1,0 +1,323 @@
+//! What all pictures over time share: title, legend, phases as bands, faults as bands, events as marks with labels.
+
+use crate::{
+    folder::Folder,
+    plot::{
+        HEIGHT, WIDTH,
+        axis::{Panel, Scale},
+        canvas::{Canvas, HPos, Stroke, Type},
+        palette::Colour,
+    },
+    record::{EventKind, EventRow},
+};
+
+/// Size of the labels of events, in pixels.
+const LABEL_SIZE: f64 = 12.5;
+/// Height of a row of labels.
+const ROW: f64 = 17.0;
+/// Room for axis, names of phases and name of the axis below a panel.
+const BELOW: f64 = 76.0;
+/// How far below its axis the name of the axis of time stands; figures and names of phases are between.
+pub const NAME_BELOW: f64 = 58.0;
+/// Name of the axis of time.
+pub const TIME: &str = "time since the start of the load, s";
+/// Rows of labels at most; what does not fit keeps its mark and its line in the page's table.
+const ROWS: usize = 6;
+/// Events nearer than this share one label.
+const TOGETHER: f64 = 9.0;
+/// The longest label in characters.
+const LONGEST: usize = 34;
+
+/// A sample of how a series is drawn.
+#[derive(Clone, Copy, Debug)]
+pub enum Sample {
+    /// A line.
+    Line(Stroke),
+    /// A dot.
+    Dot(Colour),
+    /// A filled area with its opacity.
+    Area(Colour, f64),
+}
+
+/// Words above a picture.
+#[derive(Debug)]
+pub struct Heading<'a> {
+    /// What is seen.
+    pub title: &'a str,
+    /// How to read it.
+    pub subtitle: &'a str,
+    /// What is drawn how.
+    pub legend: &'a [(Sample, String)],
+}
+
+/// Draws title, subtitle and legend; gives the height at which they end.
+pub fn heading(canvas: &mut Canvas, heading: &Heading<'_>) -> f64 {
+    canvas.text(28.0, 40.0, heading.title, Type::new(25.0, Colour::Ink).bold());
+    canvas.text(28.0, 64.0, heading.subtitle, Type::new(15.0, Colour::Muted));
+    if heading.legend.is_empty() {
+        return 78.0;
+    }
+    let mut x = 28.0;
+    for (sample, words) in heading.legend {
+        draw_sample(canvas, *sample, x, 86.0);
+        let style = Type::new(14.0, Colour::Ink);
+        canvas.text(x + 32.0, 91.0, words, style);
+        x += 32.0 + style.width(words) + 26.0;
+    }
+    102.0
+}
+
+fn draw_sample(canvas: &mut Canvas, sample: Sample, x: f64, y: f64) {
+    match sample {
+        Sample::Line(stroke) => canvas.line((x, y), (x + 26.0, y), stroke),
+        Sample::Dot(colour) => canvas.dots(&[(x + 13.0, y)], 4.0, colour, 0.9),
+        Sample::Area(colour, opacity) => canvas.rect(x, y - 7.0, 26.0, 14.0, colour, opacity),
+    }
+}
+
+/// Begins a picture over time: heading, rows of labels, bands; gives the panel for the data and its scale of seconds.
+/// `right` is the room on the right for a second axis.
+pub fn over_time(canvas: &mut Canvas, folder: &Folder, words: &Heading<'_>, right: f64) -> (Panel, Scale) {
+    let top = heading(canvas, words);
+    let mut panel = Panel { left: 96.0, top, right: WIDTH - right, bottom: HEIGHT - BELOW };
+    let scale = panel.across(0.0, f64::from(folder.load_seconds().max(1)));
+    let placed = place(&folder.events, &scale, panel.right);
+    let rows = placed.iter().filter_map(|l| l.row).max().map_or(0, |row| row + 1);
+    panel.top = top + 10.0 + rows as f64 * ROW;
+    bands(canvas, folder, &panel, &scale);
+    phase_names(canvas, folder, &panel, &scale);
+    draw_labels(canvas, &placed, &panel);
+    (panel, scale)
+}
+
+/// Bands of phases and faults.
+fn bands(canvas: &mut Canvas, folder: &Folder, panel: &Panel, scale: &Scale) {
+    for (number, phase) in phases(folder).iter().enumerate() {
+        let (from, to) = (scale.at(phase.from), scale.at(phase.to));
+        if number % 2 == 0 {
+            canvas.rect(from, panel.top, to - from, panel.height(), Colour::Band, 1.0);
+        }
+    }
+    for (from, to) in faults(folder) {
+        let (from, to) = (scale.at(from), scale.at(to));
+        canvas.rect(from, panel.top, (to - from).max(1.0), panel.height(), Colour::Red, 0.09);
+    }
+}
+
+/// A line for every event over a panel, in the colour of its kind or in one for all; its words show under a pointer.
+pub fn event_lines(canvas: &mut Canvas, folder: &Folder, panel: &Panel, scale: &Scale, all: Option<Colour>) {
+    for event in folder.events.iter().filter(|e| e.kind != EventKind::Phase) {
+        let x = scale.at(event.second);
+        let stroke = Stroke::new(all.unwrap_or(colour_of(event.kind)), 1.2).dashed(4, 3);
+        canvas.line((x, panel.top), (x, panel.bottom), stroke);
+        let words = format!(
+            "{:.1} s {} {} {} {}",
+            event.second,
+            event.kind.name(),
+            event.node,
+            event.cause,
+            event.detail
+        );
+        canvas.hint(x - 3.0, panel.top, 6.0, panel.height(), words.trim());
+    }
+}
+
+/// Names of the phases in a row below the figures of the axis.
+fn phase_names(canvas: &mut Canvas, folder: &Folder, panel: &Panel, scale: &Scale) {
+    let (top, bottom) = (panel.bottom + 26.0, panel.bottom + 42.0);
+    for (number, phase) in phases(folder).iter().enumerate() {
+        let (from, to) = (scale.at(phase.from), scale.at(phase.to));
+        if number % 2 == 0 {
+            canvas.rect(from, top, to - from, bottom - top, Colour::Band, 1.0);
+        }
+        let style = Type::new(12.5, Colour::Muted).at(HPos::Center);
+        if style.width(&phase.name) < to - from {
+            canvas.text((from + to) / 2.0, bottom - 4.0, &phase.name, style);
+        }
+    }
+}
+
+struct Phase {
+    name: String,
+    from: f64,
+    to: f64,
+}
+
+/// The phases as the seconds tell them.
+fn phases(folder: &Folder) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = Vec::new();
+    for second in &folder.seconds {
+        let (from, to) = (f64::from(second.second), f64::from(second.second) + 1.0);
+        match phases.last_mut() {
+            Some(last) if last.name == second.phase => last.to = to,
+            _ => phases.push(Phase { name: second.phase.clone(), from, to }),
+        }
+    }
+    phases
+}
+
+/// From each fault to its healing, or to the end.
+fn faults(folder: &Folder) -> Vec<(f64, f64)> {
+    let end = f64::from(folder.load_seconds());
+    let healing = |fault: &EventRow| {
+        let heals = |e: &&EventRow| {
+            e.kind == EventKind::FaultHealed && e.node == fault.node && e.second >= fault.second
+        };
+        folder.events.iter().find(heals).map_or(end, |e| e.second)
+    };
+    let injected = folder.events.iter().filter(|e| e.kind == EventKind::FaultInjected);
+    injected.map(|fault| (fault.second, healing(fault))).collect()
+}
+
+/// The colour of a kind of event.
+fn colour_of(kind: EventKind) -> Colour {
+    match kind {
+        EventKind::FaultInjected | EventKind::NodeDown | EventKind::ActionFailed | EventKind::Refused => {
+            Colour::Red
+        }
+        EventKind::FaultHealed | EventKind::NodeUp | EventKind::Rejoined => Colour::Green,
+        EventKind::Promoted => Colour::Purple,
+        EventKind::Phase | EventKind::Other => Colour::Muted,
+        _ => Colour::Blue,
+    }
+}
+
+/// A few words for an event.
+fn words_of(event: &EventRow) -> String {
+    let node = event.node.as_str();
+    let after = |words: &str| if node.is_empty() { words.to_owned() } else { format!("{node} {words}") };
+    match event.kind {
+        EventKind::FaultInjected => {
+            let how: String =
+                event.detail.split([' ', ',']).next().unwrap_or_default().trim_end_matches(':').to_owned();
+            after(if how.is_empty() || how == node { "fault" } else { &how })
+        }
+        EventKind::FaultHealed => after("healed"),
+        EventKind::ScaleOutRequested => "scale out".to_owned(),
+        EventKind::ScaleOutDone => after("serves"),
+        EventKind::ScaleInRequested => "scale in".to_owned(),
+        EventKind::ScaleInDone => after("left"),
+        EventKind::NodeDown => after("down"),
+        EventKind::NodeUp => after("up"),
+        EventKind::Promoted => after("promoted"),
+        EventKind::Rejoined => after("rejoined"),
+        EventKind::ActionFailed => after("action failed"),
+        EventKind::Refused => after("refused"),
+        EventKind::Phase | EventKind::Other => after("event"),
+    }
+}
+
+/// A label with its place; without a row it did not fit.
+struct Label {
+    words: String,
+    colour: Colour,
+    mark: f64,
+    left: f64,
+    row: Option<usize>,
+}
+
+impl Label {
+    fn style(&self) -> Type {
+        Type::new(LABEL_SIZE, self.colour).bold()
+    }
+}
+
+/// Gives each label the first row in which it covers no other. Events at nearly the same time share a label.
+fn place(events: &[EventRow], scale: &Scale, right: f64) -> Vec<Label> {
+    let mut labels: Vec<Label> = Vec::new();
+    for event in events.iter().filter(|e| e.kind != EventKind::Phase) {
+        let mark = scale.at(event.second);
+        let words = words_of(event);
+        match labels.last_mut() {
+            Some(last) if mark - last.mark < TOGETHER && joined(&last.words, &words).is_some() => {
+                last.words = joined(&last.words, &words).unwrap_or_default();
+            }
+            _ => labels.push(Label { words, colour: colour_of(event.kind), mark, left: 0.0, row: None }),
+        }
+    }
+    let mut ends = [f64::MIN; ROWS];
+    for label in &mut labels {
+        let width = label.style().width(&label.words);
+        label.left = (label.mark + 5.0).min(right + 60.0 - width);
+        label.row = ends.iter().position(|&end| end + 10.0 < label.left);
+        if let Some(row) = label.row {
+            ends[row] = label.left + width;
+        }
+    }
+    labels
+}
+
+/// Two labels as one, without repeating the node; `None` when that would be too long.
+fn joined(first: &str, second: &str) -> Option<String> {
+    let same_node = first.split(' ').next() == second.split(' ').next();
+    let rest = if same_node { second.split_once(' ').map_or(second, |(_, rest)| rest) } else { second };
+    let both = format!("{first}, {rest}");
+    (both.chars().count() <= LONGEST).then_some(both)
+}
+
+/// Lines from the labels down to the panel, then the labels: a line passes behind the labels below its own.
+fn draw_labels(canvas: &mut Canvas, labels: &[Label], panel: &Panel) {
+    let base = |row: usize| panel.top - 8.0 - row as f64 * ROW;
+    for label in labels {
+        let top = label.row.map_or(panel.top - 4.0, |row| base(row) - 11.0);
+        canvas.line((label.mark, top), (label.mark, panel.top), Stroke::new(label.colour, 1.4));
+    }
+    for label in labels {
+        if let Some(row) = label.row {
+            let width = label.style().width(&label.words);
+            canvas.rect(label.left - 3.0, base(row) - 12.0, width + 6.0, ROW - 1.0, Colour::Background, 1.0);
+            canvas.text(label.left, base(row), &label.words, label.style());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(second: f64, kind: EventKind, node: &str, detail: &str) -> EventRow {
+        EventRow { second, kind, node: node.to_owned(), detail: detail.to_owned(), ..EventRow::default() }
+    }
+
+    #[test]
+    fn labels_say_what_happened_to_whom() {
+        use EventKind::*;
+        let promoted =
+            "detected after 0 ms, writable after 17 ms; as far as n3, at 0-1-84; elected 7 ms, opened 9 ms";
+        for (kind, node, detail, words) in [
+            (FaultInjected, "n3", "killed, process 4711", "n3 killed"),
+            (FaultInjected, "n3", "paused, process 4711", "n3 paused"),
+            (FaultInjected, "n3", "", "n3 fault"),
+            (FaultHealed, "n3", "started again as process 4731", "n3 healed"),
+            (NodeDown, "n3", "detected after 0 ms", "n3 down"),
+            (NodeUp, "n3", "after 5535 ms", "n3 up"),
+            (Promoted, "n2", promoted, "n2 promoted"),
+            (Rejoined, "n3", "serving in 155 ms", "n3 rejoined"),
+            (ScaleOutRequested, "", "", "scale out"),
+            (ScaleOutDone, "n4", "in 5 ms", "n4 serves"),
+            (ScaleInDone, "n4", "in 84 ms", "n4 left"),
+            (Refused, "n1", "it stays out until it is rebuilt and restarted", "n1 refused"),
+            (ActionFailed, "", "ScaleOut: no node stands by", "action failed"),
+        ] {
+            assert_eq!(words_of(&event(1.0, kind, node, detail)), words);
+        }
+    }
+
+    #[test]
+    fn labels_neither_cover_each_other_nor_repeat_a_node() {
+        let scale = Scale::linear(0.0, 100.0, 0.0, 1000.0);
+        let events = [
+            event(48.0, EventKind::FaultInjected, "n2", "killed, process 4540"),
+            event(48.01, EventKind::NodeDown, "n2", ""),
+            event(49.0, EventKind::ScaleOutRequested, "", ""),
+            event(59.0, EventKind::ScaleInDone, "n4", ""),
+            event(64.5, EventKind::NodeUp, "n2", ""),
+        ];
+        let labels = place(&events, &scale, 1000.0);
+        let told: Vec<(&str, Option<usize>)> = labels.iter().map(|l| (l.words.as_str(), l.row)).collect();
+        // The first is some 107 pixels wide in bold: what begins 110 behind it finds no room beside it yet.
+        let expected =
+            [("n2 killed, down", Some(0)), ("scale out", Some(1)), ("n4 left", Some(1)), ("n2 up", Some(0))];
+        assert_eq!(told, expected);
+    }
+}

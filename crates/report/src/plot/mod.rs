@@ -1,0 +1,107 @@
+//! The pictures of a run, drawn from its folder alone: the same folder gives the same bytes.
+//!
+//! Every picture over time shows the phases as grey bands, each fault as a band from injection to healing, and each event as
+//! a mark with a label. Sizes suit a slide.
+//!
+//! Layout, marks and colours are ours; plotters maps values to places ([`axis`]) and writes the SVG ([`canvas`]).
+
+pub mod axis;
+pub mod canvas;
+mod distribution;
+mod latency;
+mod marks;
+mod nodes;
+pub mod palette;
+mod reads;
+mod serving;
+mod svg;
+mod think;
+mod throughput;
+
+use crate::{folder::Folder, summary::Summary};
+
+/// Width of every picture in pixels.
+pub const WIDTH: f64 = 1200.0;
+/// Height of every picture in pixels.
+pub const HEIGHT: f64 = 675.0;
+
+/// A drawn picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Its file name without ending: `throughput`.
+    pub name: &'static str,
+    /// What it shows.
+    pub title: &'static str,
+    /// The drawing.
+    pub svg: String,
+}
+
+/// Draws all pictures that the folder has data for, in the order of the page.
+pub fn all(folder: &Folder, summary: &Summary) -> Vec<Picture> {
+    let picture = |name, title, svg: Option<String>| svg.map(|svg| Picture { name, title, svg });
+    [
+        picture("throughput", "Throughput over time", throughput::draw(folder, summary)),
+        picture("latency", "Latency over time", latency::draw(folder)),
+        picture("read_latency", "Read latency and scaling", reads::draw(folder, summary)),
+        picture("nodes_serving", "Nodes in service", serving::draw(folder)),
+        picture("nodes", "Reads and writes by node", nodes::draw(folder)),
+        picture("distribution", "Latency by interaction against its limit", distribution::draw(folder)),
+        picture("think_times", "Think times", think::draw(folder)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Mean of a series over a centred window of `width` seconds; where it has no value the line breaks (`None`).
+fn moving_mean(values: &[Option<f64>], width: usize) -> Vec<Option<f64>> {
+    let half = width / 2;
+    (0..values.len())
+        .map(|at| {
+            values[at]?;
+            let window = &values[at.saturating_sub(half)..(at + half + 1).min(values.len())];
+            let known: Vec<f64> = window.iter().flatten().copied().collect();
+            Some(known.iter().sum::<f64>() / known.len() as f64)
+        })
+        .collect()
+}
+
+/// The window of moving means in seconds: short where the run is.
+fn window_of(folder: &Folder) -> usize {
+    match folder.load_seconds() {
+        0..=60 => 3,
+        61..=300 => 5,
+        301..=900 => 15,
+        _ => 30,
+    }
+}
+
+/// Parts of a series without a break, as points.
+fn runs(points: impl Iterator<Item = Option<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {
+    let mut runs = vec![Vec::new()];
+    for point in points {
+        match point {
+            Some(point) => runs.last_mut().expect("never empty").push(point),
+            None if runs.last().is_some_and(Vec::is_empty) => {}
+            None => runs.push(Vec::new()),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_mean_breaks_where_the_series_does() {
+        let values = [Some(1.0), Some(3.0), None, Some(10.0)];
+        assert_eq!(moving_mean(&values, 3), [Some(2.0), Some(2.0), None, Some(10.0)]);
+    }
+
+    #[test]
+    fn runs_part_at_gaps() {
+        let points = [Some((0.0, 0.0)), None, None, Some((3.0, 1.0)), Some((4.0, 1.0))];
+        assert_eq!(runs(points.into_iter()), [vec![(0.0, 0.0)], vec![(3.0, 1.0), (4.0, 1.0)]]);
+    }
+}

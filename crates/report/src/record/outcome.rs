@@ -1,0 +1,32 @@
+//! `outcome.json`: how the run ended, as the generator saw it. A folder without it belongs to a run that was cut off.
+
+use serde::{Deserialize, Serialize};
+
+/// File name of the outcome.
+pub const OUTCOME_FILE: &str = "outcome.json";
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    /// Whether it was stopped from outside before its time.
+    pub interrupted: bool,
+    /// Browsers started.
+    pub sessions_started: u64,
+    /// Browsers that ended before they were told to.
+    pub sessions_ended_early: u64,
+    /// Browsers that were still in a page when the patience after the load was over.
+    pub sessions_cut_off: u64,
+    /// Connections made again after one was lost.
+    pub reconnects: u64,
+    /// Pages older than what their browser had seen or written before on the same connection; 0 is what is promised.
+    pub stale_reads: u64,
+    /// The same, where a reconnection lay between: nothing is promised across connections.
+    pub stale_after_reconnect: u64,
+    /// Pages that their browser gave up: refused again and again, of unknown outcome, or unanswered at the end.
+    pub pages_given_up: u64,
+    /// Tries of pages that ended after the load's last second, well or not; they are in no table.
+    pub tries_after_end: u64,
+    /// More for people.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,217 @@
+//! Whether a run's figures can be believed: did the generator keep up, and is there enough to go by?
+
+use crate::{
+    folder::Folder,
+    record::{EventKind, GeneratorRow},
+    summary::{Validity, ValidityState},
+};
+
+/// A browser thread above this share of a core may have delayed browsers.
+const CPU_SUSPECT: f64 = 0.80;
+/// Above this one it surely has.
+const CPU_INVALID: f64 = 0.95;
+/// Browsers that wake up later than this (99th percentile of a second, in ms) load the cluster less than they should.
+const LATE_SUSPECT_MS: f64 = 10.0;
+/// Later than this, the load was not the one asked for.
+const LATE_INVALID_MS: f64 = 250.0;
+/// The share of the measured seconds that may be beyond one of these limits, in per cent.
+const SECONDS_PCT: f64 = 10.0;
+/// Fewer interactions than this say nothing.
+const SAMPLES_INVALID: u64 = 100;
+/// Fewer than this leave the 99th percentile to ten values.
+const SAMPLES_SUSPECT: u64 = 1000;
+
+pub(super) fn judge(folder: &Folder) -> Validity {
+    let mut found = Validity::default();
+    samples(folder, &mut found);
+    generator(folder, &mut found);
+    completeness(folder, &mut found);
+    found
+}
+
+impl Validity {
+    fn add(&mut self, state: ValidityState, reason: String) {
+        self.state = self.state.max(state);
+        if state == ValidityState::Invalid {
+            self.reasons.insert(self.invalid_reasons.len(), reason.clone());
+            self.invalid_reasons.push(reason);
+        } else {
+            self.reasons.push(reason);
+        }
+    }
+}
+
+fn samples(folder: &Folder, found: &mut Validity) {
+    let interactions: u64 = folder.measured().map(|s| s.interactions).sum();
+    if folder.measured().next().is_none() {
+        found.add(ValidityState::Invalid, "no second of the measurement interval was recorded".to_owned());
+    } else if interactions < SAMPLES_INVALID {
+        let reason =
+            format!("only {interactions} interactions were measured, {SAMPLES_INVALID} are the least");
+        found.add(ValidityState::Invalid, reason);
+    } else if interactions < SAMPLES_SUSPECT {
+        let reason = format!(
+            "only {interactions} interactions were measured: the 99th percentile rests on few values"
+        );
+        found.add(ValidityState::Suspect, reason);
+    }
+}
+
+fn generator(folder: &Folder, found: &mut Validity) {
+    let rows: Vec<&GeneratorRow> = measured_rows(folder);
+    if rows.is_empty() {
+        found.add(ValidityState::Suspect, "the generator did not record whether it kept up".to_owned());
+        return;
+    }
+    let cpu = |row: &GeneratorRow| row.cpu_share;
+    let late = |row: &GeneratorRow| row.late_p99_ms;
+    for (state, limit) in [(ValidityState::Invalid, CPU_INVALID), (ValidityState::Suspect, CPU_SUSPECT)] {
+        let pct = beyond_pct(&rows, cpu, limit);
+        if pct > SECONDS_PCT {
+            let limit = limit * 100.0;
+            let reason = format!(
+                "the generator's busiest thread used more than {limit:.0} % of a core in {pct:.0} % of the seconds"
+            );
+            found.add(state, reason);
+            break;
+        }
+    }
+    for (state, limit) in
+        [(ValidityState::Invalid, LATE_INVALID_MS), (ValidityState::Suspect, LATE_SUSPECT_MS)]
+    {
+        let pct = beyond_pct(&rows, late, limit);
+        if pct > SECONDS_PCT {
+            let reason = format!(
+                "browsers woke up more than {limit:.0} ms late (99th percentile) in {pct:.0} % of the seconds; \
+                 the lateness is part of the latencies"
+            );
+            found.add(state, reason);
+            break;
+        }
+    }
+}
+
+fn measured_rows(folder: &Folder) -> Vec<&GeneratorRow> {
+    let measured: std::collections::BTreeSet<u32> = folder.measured().map(|s| s.second).collect();
+    folder.generator.iter().filter(|row| measured.contains(&row.second)).collect()
+}
+
+fn beyond_pct(rows: &[&GeneratorRow], figure: fn(&GeneratorRow) -> f64, limit: f64) -> f64 {
+    100.0 * rows.iter().filter(|row| figure(row) > limit).count() as f64 / rows.len() as f64
+}
+
+fn completeness(folder: &Folder, found: &mut Validity) {
+    let mut suspect = |reason: String| found.add(ValidityState::Suspect, reason);
+    match &folder.outcome {
+        None => suspect("the run was cut off: it did not record its end".to_owned()),
+        Some(outcome) if outcome.interrupted => suspect("the run was interrupted before its time".to_owned()),
+        Some(_) => {}
+    }
+    if folder.audit.is_none() {
+        suspect("no audit was done: whether orders were lost is not known".to_owned());
+    }
+    let missing = missing_seconds(folder);
+    if missing > 0 {
+        suspect(format!("{missing} seconds of the load were not recorded"));
+    }
+    for event in folder.events.iter().filter(|e| e.kind == EventKind::FaultInjected) {
+        let healed = folder
+            .events
+            .iter()
+            .any(|e| e.kind == EventKind::FaultHealed && e.node == event.node && e.second >= event.second);
+        if !healed {
+            suspect(format!(
+                "the fault on {} at {:.1} s was not healed during the load",
+                event.node, event.second
+            ));
+        }
+    }
+}
+
+fn missing_seconds(folder: &Folder) -> u32 {
+    folder.seconds.windows(2).map(|pair| pair[1].second - pair[0].second - 1).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Audit, EventRow, Outcome, SecondRow};
+
+    fn good() -> Folder {
+        let second = |second| SecondRow { second, interactions: 50, measured: true, ..SecondRow::default() };
+        let row =
+            |second| GeneratorRow { second, cpu_share: 0.3, late_p99_ms: 2.0, ..GeneratorRow::default() };
+        Folder {
+            seconds: (0..100).map(second).collect(),
+            generator: (0..100).map(row).collect(),
+            audit: Some(Audit::default()),
+            outcome: Some(Outcome::default()),
+            ..Folder::default()
+        }
+    }
+
+    fn after(change: impl FnOnce(&mut Folder)) -> Validity {
+        let mut folder = good();
+        change(&mut folder);
+        judge(&folder)
+    }
+
+    #[test]
+    fn a_good_run_is_valid() {
+        assert_eq!(judge(&good()), Validity::default());
+    }
+
+    #[test]
+    fn each_fault_is_named_and_weighed() {
+        use ValidityState::{Invalid, Suspect, Valid};
+        let busy = |seconds: usize, share: f64| {
+            move |f: &mut Folder| f.generator[..seconds].iter_mut().for_each(|r| r.cpu_share = share)
+        };
+        let late = |ms: f64| move |f: &mut Folder| f.generator.iter_mut().for_each(|r| r.late_p99_ms = ms);
+        let fault = |healed: bool| {
+            move |f: &mut Folder| {
+                let kinds = [EventKind::FaultInjected, EventKind::FaultHealed];
+                let row = |kind| EventRow { kind, node: "n3".to_owned(), ..EventRow::default() };
+                f.events = kinds[..1 + usize::from(healed)].iter().map(|k| row(*k)).collect();
+            }
+        };
+        for (found, state, words) in [
+            (after(busy(10, 0.99)), Valid, ""),
+            (after(busy(11, 0.85)), Suspect, "80 % of a core"),
+            (after(busy(11, 0.99)), Invalid, "95 % of a core"),
+            (after(late(10.5)), Suspect, "10 ms late"),
+            (after(late(300.0)), Invalid, "250 ms late"),
+            (after(|f| f.generator.clear()), Suspect, "did not record whether it kept up"),
+            (after(|f| f.audit = None), Suspect, "no audit"),
+            (after(|f| f.outcome = None), Suspect, "cut off"),
+            (after(|f| f.outcome.iter_mut().for_each(|o| o.interrupted = true)), Suspect, "interrupted"),
+            (after(|f| drop(f.seconds.drain(40..42))), Suspect, "2 seconds"),
+            (after(|f| f.seconds.truncate(19)), Suspect, "950 interactions"),
+            (after(|f| f.seconds.truncate(1)), Invalid, "50 interactions"),
+            (after(|f| f.seconds.iter_mut().for_each(|s| s.measured = false)), Invalid, "no second"),
+            (after(fault(true)), Valid, ""),
+            (after(fault(false)), Suspect, "n3"),
+        ] {
+            assert_eq!(found.state, state, "{words}: {found:?}");
+            assert!(
+                words.is_empty() || found.reasons.iter().any(|r| r.contains(words)),
+                "{words}: {found:?}"
+            );
+        }
+    }
+    #[test]
+    fn each_reason_tells_what_it_makes_of_the_run() {
+        use ValidityState::{Invalid, Suspect};
+        let found = after(|f| {
+            f.audit = None;
+            f.seconds.truncate(1);
+            f.generator.iter_mut().for_each(|r| r.late_p99_ms = 300.0);
+            f.generator[0].cpu_share = 0.85;
+        });
+        let states: Vec<ValidityState> = found.weighed().map(|(state, _)| state).collect();
+        assert_eq!(states, [Invalid, Invalid, Suspect, Suspect], "{found:?}");
+        assert_eq!(found.reasons[..2], found.invalid_reasons[..]);
+        assert!(found.invalid_reasons[1].contains("250 ms late"), "{found:?}");
+        assert!(found.reasons[3].contains("no audit"), "{found:?}");
+    }
+}

@@ -1,0 +1,152 @@
+//! A run in a few lines for a terminal.
+
+use std::fmt::Write;
+
+use crate::{
+    plot::axis::{figure, thousands},
+    summary::{EventSummary, Summary},
+};
+
+/// The short table that ends a run on the terminal: figures, events with their cost, audit, limits that were not held, and
+/// the verdict. Ends with a line break.
+pub fn table(run: &Summary) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, words: String| {
+        let _ = writeln!(text, "{name:<14}{words}");
+    };
+    line(
+        "workload",
+        format!(
+            "{}, mix {}, {} browsers, {} s measured",
+            run.workload, run.mix, run.sessions, run.measured_s
+        ),
+    );
+    let share = run.error_pct().map_or(String::new(), |pct| format!(" ({} %)", figure(pct)));
+    line(
+        "interactions",
+        format!(
+            "{} done, {} a second, {} tries failed{share}",
+            count(run.interactions),
+            tenth(run.wips),
+            count(run.errors)
+        ),
+    );
+    let l = &run.latency_ms;
+    line(
+        "latency",
+        format!("p50 {}  p90 {}  p99 {}  max {} ms", tenth(l.p50), tenth(l.p90), tenth(l.p99), tenth(l.max)),
+    );
+    let s = &run.statements;
+    line(
+        "statements",
+        format!(
+            "{} reads, mean {} ms; {} writes, mean {} ms",
+            count(s.reads),
+            tenth(s.read_mean_ms),
+            count(s.writes),
+            tenth(s.write_mean_ms)
+        ),
+    );
+    let nodes: Vec<String> =
+        run.nodes.iter().map(|(name, n)| format!("{name} {}/{}", count(n.reads), count(n.writes))).collect();
+    if !nodes.is_empty() {
+        line("reads/writes", nodes.join("  ·  "));
+    }
+    for event in run.events.iter().filter(|e| e.kind != "phase") {
+        line(&format!("{:>7.1} s", event.second), event_words(event));
+    }
+    line("audit", audit_words(run));
+    for t in run.thresholds.iter().filter(|t| !t.held) {
+        let value = t.value.map_or("unknown".to_owned(), figure);
+        line("not held", format!("{}: {value}, limit {}", t.name, figure(t.limit)));
+    }
+    for (state, reason) in run.validity.weighed() {
+        line(state.name(), reason.to_owned());
+    }
+    let held = run.thresholds.iter().filter(|t| t.held).count();
+    line(
+        "verdict",
+        format!(
+            "{}: {held} of {} limits held; run {}",
+            run.verdict.name(),
+            run.thresholds.len(),
+            run.validity.state.name()
+        ),
+    );
+    text
+}
+
+/// An event and its cost in one line.
+pub(crate) fn event_words(event: &EventSummary) -> String {
+    let mut words = event.kind.replace('_', " ");
+    if !event.node.is_empty() {
+        let _ = write!(words, " {}", event.node);
+    }
+    let cost = cost_words(event);
+    if !cost.is_empty() {
+        let _ = write!(words, ": {cost}");
+    }
+    words
+}
+
+/// What an event cost, as far as there is something to tell.
+pub(crate) fn cost_words(event: &EventSummary) -> String {
+    let mut parts = Vec::new();
+    let mut part = |name: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            parts.push(format!("{name} {} ms", value.round()));
+        }
+    };
+    part("noticed in", event.detected_ms);
+    part("writable in", event.writable_ms);
+    part("unavailable", event.unavailable_ms.filter(|v| *v > 0.0));
+    part("took", event.took_ms);
+    if let Some(errors) = event.errors.filter(|e| *e > 0) {
+        parts.push(format!("{} tries failed", count(errors)));
+    }
+    match (event.dip_pct, event.recovered_90_ms) {
+        (Some(dip), Some(back)) if dip > 0.0 => {
+            parts.push(format!("throughput -{} %, back in {} ms", dip.round(), back.round()));
+        }
+        (Some(dip), None) if dip > 0.0 => {
+            parts.push(format!("throughput -{} %, not back while followed", dip.round()));
+        }
+        (Some(_), _) => parts.push("no fall beyond chance".to_owned()),
+        _ => {}
+    }
+    if let (Some(before), Some(after)) = (event.read_before_ms, event.read_after_ms) {
+        parts.push(format!("mean read {} → {} ms", tenth(before), tenth(after)));
+    }
+    parts.join(", ")
+}
+
+pub(crate) fn audit_words(run: &Summary) -> String {
+    let Some(a) = &run.audit else { return "not done".to_owned() };
+    let mut words = format!(
+        "{} orders acknowledged: {} lost, {} duplicated, {} out of nothing; {} unknown, {} of them applied; {} stale reads, \
+         {} nodes diverged, {} conditions failed",
+        count(a.acknowledged_orders),
+        a.lost,
+        a.duplicated,
+        a.phantom,
+        a.unknown_outcome,
+        a.unknown_applied,
+        a.stale_reads,
+        a.replicas_diverged,
+        a.conditions_failed
+    );
+    if !a.unreachable.is_empty() {
+        let _ = write!(words, "; not reached: {}", a.unreachable.join(", "));
+    }
+    words
+}
+
+/// A count with its thousands parted.
+pub(crate) fn count(value: u64) -> String {
+    thousands(value as f64)
+}
+
+/// At most one decimal.
+pub(crate) fn tenth(value: f64) -> String {
+    figure((value * 10.0).round() / 10.0)
+}
