@@ -1,8 +1,12 @@
 //! Settings of the balancer, as plain structs: from a TOML file (`tpcw balance --config`) or made by `tpcw run`.
 //!
-//! Durations are whole milliseconds and say so in their names; unknown keys are refused.
+//! Durations are whole milliseconds and say so in their names; unknown keys are refused. Addresses may be given by host
+//! name: a name is resolved once, when the settings are read ([`host`]).
+
+mod host;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +17,10 @@ use crate::view::Strategy;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where clients connect. Port 0: any free one, told by the handle.
+    #[serde(deserialize_with = "host::listen")]
     pub listen: SocketAddr,
     /// Where the admin API listens; absent: nowhere.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "host::admin")]
     pub admin: Option<SocketAddr>,
     /// Threads that carry statements; 0: one a core.
     #[serde(default)]
@@ -49,6 +54,68 @@ pub struct Config {
     /// What clients may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// Where operators' switches and the last known topology are kept over restarts; absent: nowhere.
+    #[serde(default)]
+    pub state_file: Option<PathBuf>,
+}
+
+/// A setting that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct ConfigError {
+    /// Which setting, as in the file: `elastic.floor`.
+    pub key: String,
+    /// What is wrong with it and what is allowed.
+    pub problem: String,
+}
+
+impl Config {
+    /// Refuses what makes no sense, naming the key and what is allowed.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, problem: String| Err(ConfigError { key: key.to_owned(), problem });
+        if self.nodes.is_empty() {
+            return fail("nodes", "no node is given; at least one is needed".into());
+        }
+        if self.accounts.is_empty() {
+            return fail(
+                "accounts",
+                "no account is given: nobody could log in; at least one is needed".into(),
+            );
+        }
+        for (at, node) in self.nodes.iter().enumerate() {
+            let key = format!("nodes[{at}]");
+            if node.name.is_empty() || node.name.len() > 64 {
+                return fail(&key, format!("the name `{}` must have 1 to 64 characters", node.name));
+            }
+            if node.weight == 0 {
+                return fail(&key, format!("`{}` has weight 0; at least 1 is allowed", node.name));
+            }
+            if let Some(other) = self.nodes[..at].iter().find(|other| other.name == node.name) {
+                return fail(&key, format!("the name `{}` is given twice", other.name));
+            }
+            let same = |other: &&Node| {
+                other.address == node.address || other.admin_address() == node.admin_address()
+            };
+            if let Some(other) = self.nodes[..at].iter().find(same) {
+                return fail(&key, format!("`{}` has the same address as `{}`", node.name, other.name));
+            }
+        }
+        if self.nodes.iter().all(|node| node.candidate) {
+            return fail("nodes", "all nodes are candidates; at least one must serve".into());
+        }
+        for (key, value) in [
+            ("health.interval_ms", self.health.interval_ms),
+            ("health.timeout_ms", self.health.timeout_ms),
+            ("health.fall", self.health.fall.into()),
+            ("health.rise", self.health.rise.into()),
+            ("failover.limit_ms", self.failover.limit_ms),
+        ] {
+            if value == 0 {
+                return fail(key, "0 is not allowed; at least 1".into());
+            }
+        }
+        self.elastic.check()
+    }
 }
 
 /// A name and its password. Its `Debug` hides the password.
@@ -74,9 +141,10 @@ pub struct Node {
     /// Its name.
     pub name: String,
     /// Where its server listens for the balancer's statements.
+    #[serde(deserialize_with = "host::address")]
     pub address: SocketAddr,
     /// Where other nodes and the balancer's probes reach it, when that differs (a limited link stands in `address`).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "host::direct_address")]
     pub direct_address: Option<SocketAddr>,
     /// Share of the reads under the weighted strategy.
     #[serde(default = "one")]
@@ -126,7 +194,7 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { interval_ms: 250, timeout_ms: 750, fall: 3, rise: 2 }
+        Self { interval_ms: 250, timeout_ms: 500, fall: 3, rise: 2 }
     }
 }
 
@@ -168,6 +236,41 @@ pub struct Elastic {
     pub cooldown_ms: u64,
     /// How often it looks.
     pub interval_ms: u64,
+    /// A node that is still busy after this long of draining is put back into service.
+    pub drain_ms: u64,
+}
+
+impl Elastic {
+    /// Refuses what makes no sense, naming the key and what is allowed.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, problem: String| Err(ConfigError { key: format!("elastic.{key}"), problem });
+        for (key, value) in
+            [("window_ms", self.window_ms), ("interval_ms", self.interval_ms), ("drain_ms", self.drain_ms)]
+        {
+            if value == 0 || value > 86_400_000 {
+                return fail(key, format!("{value} is not allowed; 1 to 86400000 (a day)"));
+            }
+        }
+        if !(self.in_below_ms >= 0.0 && self.out_above_ms.is_finite()) {
+            return fail("in_below_ms", "must be a number of at least 0, out_above_ms a finite one".into());
+        }
+        if self.in_below_ms >= self.out_above_ms {
+            return fail(
+                "in_below_ms",
+                format!("{} must be below out_above_ms, {}", self.in_below_ms, self.out_above_ms),
+            );
+        }
+        if self.floor == 0 {
+            return fail("floor", "0 is not allowed; at least 1, since the primary counts".into());
+        }
+        if self.ceiling != 0 && self.ceiling < self.floor {
+            return fail(
+                "ceiling",
+                format!("{} is below the floor, {}; 0 means no ceiling", self.ceiling, self.floor),
+            );
+        }
+        Ok(())
+    }
 }
 
 impl Default for Elastic {
@@ -181,6 +284,7 @@ impl Default for Elastic {
             ceiling: 0,
             cooldown_ms: 0,
             interval_ms: 1_000,
+            drain_ms: 30_000,
         }
     }
 }

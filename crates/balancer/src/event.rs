@@ -119,7 +119,7 @@ impl EventLog {
     }
 
     /// Waits until an event is added after this call; re-read with [`EventLog::after`].
-    pub async fn grown(&self) {
-        self.grown.notified().await;
+    pub fn grown(&self) -> tokio::sync::futures::Notified<'_> {
+        self.grown.notified()
     }
 }

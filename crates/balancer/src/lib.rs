@@ -12,8 +12,22 @@
 //! The four tables between the two planes, [`view`], [`telemetry`], [`request`] and [`event`], import nobody else.
 //! The balancer knows no table of any application.
 
+pub mod admin;
 pub mod config;
+pub mod control;
+pub mod dataplane;
+pub mod elastic;
 pub mod event;
+pub mod executor;
+pub mod failover;
+pub mod health;
+pub mod nodes;
+pub mod pool;
 pub mod request;
+pub mod route;
+pub mod server;
+pub mod session;
+pub mod sql;
 pub mod telemetry;
 pub mod view;
+pub mod wire;

@@ -58,6 +58,8 @@ impl Action {
 pub struct Request {
     /// What to do.
     pub action: Action,
+    /// Something is broken until it is done: goes before everything that is not (a node wanted because too few serve).
+    pub urgent: bool,
     /// Who asked or what was seen.
     pub cause: String,
     /// When it was asked for; the executor's figures count from here.
@@ -67,6 +69,16 @@ pub struct Request {
 impl Request {
     /// A request made now.
     pub fn new(action: Action, cause: impl Into<String>) -> Self {
-        Self { action, cause: cause.into(), at: Instant::now() }
+        Self { action, urgent: false, cause: cause.into(), at: Instant::now() }
+    }
+
+    /// The same, before everything that is not urgent.
+    pub fn urgent(action: Action, cause: impl Into<String>) -> Self {
+        Self { urgent: true, ..Self::new(action, cause) }
+    }
+
+    /// How urgent it is.
+    pub fn priority(&self) -> Priority {
+        if self.urgent { Priority::Availability } else { self.action.priority() }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use cluster::replication::gtid::GtidPosition;
+use serde::{Deserialize, Serialize};
 
 /// Buckets of [`Latencies`]: 8 an octave from 1 µs to 2³² µs (over an hour).
 const BUCKETS: usize = 8 * 32;
@@ -42,17 +43,16 @@ impl Latencies {
         (1u64 << octave) as f64 * (1.0 + (eighth + 1) as f64 / 8.0)
     }
 
-    /// What has been counted so far.
+    /// What has been counted so far. Buckets after the last one that holds anything are left out.
     pub fn snapshot(&self) -> LatencySnapshot {
-        LatencySnapshot {
-            counts: self.counts.iter().map(|count| count.load(Relaxed)).collect(),
-            sum_us: self.sum_us.load(Relaxed),
-        }
+        let mut counts: Vec<u64> = self.counts.iter().map(|count| count.load(Relaxed)).collect();
+        counts.truncate(counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1));
+        LatencySnapshot { counts, sum_us: self.sum_us.load(Relaxed) }
     }
 }
 
-/// A copy of [`Latencies`] at one moment.
-#[derive(Clone, Debug, Default)]
+/// A copy of [`Latencies`] at one moment. A reader that asks twice takes the difference with [`LatencySnapshot::since`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencySnapshot {
     counts: Vec<u64>,
     sum_us: u64,
@@ -90,6 +90,15 @@ impl LatencySnapshot {
         0.0
     }
 
+    /// Adds what another one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
+        self.sum_us += other.sum_us;
+    }
+
     /// What was counted since `earlier`.
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -110,6 +119,8 @@ pub struct Meter {
     // Raised by sessions.
     /// Statements sent to the node and not yet answered.
     pub in_flight: AtomicU32,
+    /// Sessions that must come back to it: inside a transaction, with locks or temporary tables.
+    pub pinned: AtomicU32,
     /// Statements routed to it as reads and answered.
     pub reads: AtomicU64,
     /// All others answered.

@@ -1,0 +1,107 @@
+//! The figures as Prometheus text (exposition format 0.0.4).
+
+use std::fmt::Write;
+
+use super::api::{NodeRow, Status};
+use crate::telemetry::LatencySnapshot;
+use crate::view::NodeState;
+
+/// Quantiles of latency that are told.
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+
+/// The whole page.
+pub fn text(status: &Status, nodes: &[NodeRow]) -> String {
+    let mut page = Page(String::new());
+    page.single("tpcw_view_generation", "counter", "Number of the view", status.generation as f64);
+    page.single("tpcw_serving_nodes", "gauge", "Nodes in service, primary included", status.serving as f64);
+    let has_primary = f64::from(u8::from(status.primary.is_some()));
+    page.single("tpcw_has_primary", "gauge", "Whether a node takes writes", has_primary);
+    let waiting = status.progress.queued.len() as f64;
+    page.single("tpcw_requests_waiting", "gauge", "Requests in the executor's queue", waiting);
+    let running = status.progress.running.len() as f64;
+    page.single("tpcw_jobs_running", "gauge", "Jobs of the executor", running);
+    let warnings = status.warnings.len() as f64;
+    page.single("tpcw_warnings", "gauge", "Warnings on /status", warnings);
+    page.each(nodes, "tpcw_node_up", "gauge", "Whether the node is alive", |n| {
+        Some(f64::from(u8::from(n.alive)))
+    });
+    page.each(nodes, "tpcw_node_serving", "gauge", "Whether the node takes statements", |n| {
+        Some(f64::from(u8::from(n.state == NodeState::Serving)))
+    });
+    page.each(nodes, "tpcw_node_reads_total", "counter", "Reads answered", |n| Some(n.reads as f64));
+    page.each(nodes, "tpcw_node_writes_total", "counter", "Other statements answered", |n| {
+        Some(n.writes as f64)
+    });
+    page.each(nodes, "tpcw_node_errors_total", "counter", "Statements failed because of the node", |n| {
+        Some(n.errors as f64)
+    });
+    page.each(nodes, "tpcw_node_in_flight", "gauge", "Statements under way", |n| Some(n.in_flight.into()));
+    page.each(nodes, "tpcw_node_connections", "gauge", "Connections held", |n| Some(n.connections.into()));
+    page.each(nodes, "tpcw_node_lag_seconds", "gauge", "How far the data is behind", |n| {
+        n.lag_ms.map(|ms| ms / 1e3)
+    });
+    page.each(nodes, "tpcw_node_ping_seconds", "gauge", "Round trip of a probe", |n| Some(n.ping_ms / 1e3));
+    page.latency(nodes, "tpcw_node_read_seconds", "Time of reads", |n| &n.read_latency);
+    page.latency(nodes, "tpcw_node_write_seconds", "Time of other statements", |n| &n.write_latency);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.0.write_fmt(line);
+        self.0.push('\n');
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: f64) {
+        self.head(name, kind, help);
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn each(
+        &mut self,
+        nodes: &[NodeRow],
+        name: &str,
+        kind: &str,
+        help: &str,
+        value: impl Fn(&NodeRow) -> Option<f64>,
+    ) {
+        self.head(name, kind, help);
+        for node in nodes {
+            if let Some(value) = value(node) {
+                self.line(format_args!("{name}{{{}}} {value}", labels(node)));
+            }
+        }
+    }
+
+    fn latency(
+        &mut self,
+        nodes: &[NodeRow],
+        name: &str,
+        help: &str,
+        latency: impl Fn(&NodeRow) -> &LatencySnapshot,
+    ) {
+        self.head(name, "summary", help);
+        for node in nodes {
+            let (labels, latency) = (labels(node), latency(node));
+            for q in QUANTILES {
+                let value = latency.quantile_ms(q) / 1e3;
+                self.line(format_args!("{name}{{{labels},quantile=\"{q}\"}} {value}"));
+            }
+            self.line(format_args!("{name}_sum{{{labels}}} {}", latency.sum_us() as f64 / 1e6));
+            self.line(format_args!("{name}_count{{{labels}}} {}", latency.count()));
+        }
+    }
+}
+
+fn labels(node: &NodeRow) -> String {
+    let name = node.node.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+    format!("node=\"{name}\",role=\"{}\"", node.role)
+}

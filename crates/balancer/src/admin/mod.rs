@@ -1,0 +1,242 @@
+//! The admin API: HTTP and JSON, one handler a path, all made of [`Handle`]'s calls.
+//!
+//! | path | |
+//! |---|---|
+//! | `GET /status`, `/nodes`, `/events?after=N`, `/settings` | see [`api`] |
+//! | `POST /nodes/{node}/enable`, `disable`, `drain`, `promote` | 202 when taken |
+//! | `POST /scale/out`, `/scale/in` (`?node=NAME`) | 202 when taken |
+//! | `GET`, `PUT /strategy`; `GET`, `PUT /elastic` | settings that may change |
+//! | `GET /metrics` | Prometheus text |
+//! | `GET /health/live`, `/health/ready` | 200 or 503 |
+
+pub mod api;
+pub mod door;
+pub mod metrics;
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use cluster::NodeId;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use self::api::{Problem, StrategyBody, Taken};
+use self::door::Door;
+use crate::config::Elastic;
+use crate::control::{Handle, Refusal};
+use crate::request::Action;
+use crate::view::Strategy;
+
+/// What an operator's requests are caused by, in the events.
+const CAUSE: &str = "admin API";
+
+/// A request's body may be so long, in bytes; the longest that makes sense has a few hundred.
+pub const BODY: usize = 16 << 10;
+/// Requests under way when everything is stopped may take so much longer.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Serves until it is stopped.
+pub async fn serve(listener: TcpListener, handle: Handle, stop: CancellationToken) {
+    let served = axum::serve(Door::new(listener), router(handle));
+    let served = served.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
+    let patience = async {
+        stop.cancelled().await;
+        sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        result = served => {
+            if let Err(error) = result {
+                tracing::error!(%error, "the admin API ended");
+            }
+        }
+        () = patience => {}
+    }
+}
+
+/// All paths.
+pub fn router(handle: Handle) -> Router {
+    Router::new()
+        .route("/status", get(async |State(handle): State<Handle>| Json(handle.status())))
+        .route("/nodes", get(async |State(handle): State<Handle>| Json(handle.nodes())))
+        .route("/settings", get(async |State(handle): State<Handle>| Json(handle.settings())))
+        .route("/events", get(events))
+        .route("/nodes/{node}/{action}", post(act))
+        .route("/scale/{direction}", post(scale))
+        .route("/strategy", get(strategy).put(set_strategy))
+        .route("/elastic", get(async |State(handle): State<Handle>| Json(handle.elastic())).put(set_elastic))
+        .route("/metrics", get(metrics_text))
+        .route("/health/live", get(async || "live\n"))
+        .route("/health/ready", get(ready))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "there is no such path", PATHS))
+        .method_not_allowed_fallback(async || {
+            problem(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method", PATHS)
+        })
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(handle)
+}
+
+const PATHS: [&str; 12] = [
+    "GET /status",
+    "GET /nodes",
+    "GET /events?after=N",
+    "GET /settings",
+    "POST /nodes/{node}/{enable|disable|drain|promote}",
+    "POST /scale/{out|in}",
+    "GET /strategy",
+    "PUT /strategy",
+    "GET /elastic",
+    "PUT /elastic",
+    "GET /metrics",
+    "GET /health/{live|ready}",
+];
+
+fn problem<S: Into<String>>(
+    status: StatusCode,
+    error: impl Into<String>,
+    allowed: impl IntoIterator<Item = S>,
+) -> Response {
+    let allowed = allowed.into_iter().map(Into::into).collect();
+    (status, Json(Problem { error: error.into(), allowed })).into_response()
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let error = self.to_string();
+        match self {
+            Self::UnknownNode { allowed, .. } => problem(StatusCode::NOT_FOUND, error, allowed),
+            Self::NotNow(_) => problem(StatusCode::CONFLICT, error, NOTHING),
+            Self::Busy => problem(StatusCode::SERVICE_UNAVAILABLE, error, NOTHING),
+            Self::Setting(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, error, NOTHING),
+        }
+    }
+}
+
+const NOTHING: [&str; 0] = [];
+
+fn taken(handle: &Handle, action: Action) -> Result<Response, Refusal> {
+    let words = format!("{action:?}");
+    handle.ask(action, CAUSE)?;
+    Ok((StatusCode::ACCEPTED, Json(Taken { taken: words })).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+async fn events(State(handle): State<Handle>, query: Result<Query<After>, QueryRejection>) -> Response {
+    match query {
+        Ok(Query(After { after })) => Json(handle.events_after(after)).into_response(),
+        Err(error) => {
+            problem(StatusCode::BAD_REQUEST, error.body_text(), ["after=<number of the last event seen>"])
+        }
+    }
+}
+
+async fn act(State(handle): State<Handle>, path: Result<Path<(String, String)>, PathRejection>) -> Response {
+    let (node, action) = match path {
+        Ok(Path(path)) => path,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, error.body_text(), PATHS),
+    };
+    let node = NodeId::new(node);
+    let action = match action.as_str() {
+        "enable" => Action::Enable(node),
+        "disable" => Action::Disable(node),
+        "drain" => Action::Drain(node),
+        "promote" => Action::Switchover(node),
+        other => {
+            let error = format!("a node cannot be asked to `{other}`");
+            return problem(StatusCode::NOT_FOUND, error, ["enable", "disable", "drain", "promote"]);
+        }
+    };
+    taken(&handle, action).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    node: Option<String>,
+}
+
+async fn scale(
+    State(handle): State<Handle>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Which>, QueryRejection>,
+) -> Response {
+    let direction = match path {
+        Ok(Path(direction)) => direction,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, error.body_text(), PATHS),
+    };
+    let node = match query {
+        Ok(Query(Which { node })) => node.map(NodeId::new),
+        Err(error) => {
+            return problem(StatusCode::BAD_REQUEST, error.body_text(), ["node=<name of a node>"]);
+        }
+    };
+    let action = match direction.as_str() {
+        "out" => Action::ScaleOut(node),
+        "in" => Action::ScaleIn(node),
+        other => {
+            return problem(StatusCode::NOT_FOUND, format!("there is no direction `{other}`"), ["out", "in"]);
+        }
+    };
+    taken(&handle, action).into_response()
+}
+
+async fn strategy(State(handle): State<Handle>) -> Json<StrategyBody> {
+    Json(StrategyBody { strategy: handle.settings().strategy })
+}
+
+async fn set_strategy(
+    State(handle): State<Handle>,
+    body: Result<Json<StrategyBody>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(body)) => match handle.set_strategy(body.strategy) {
+            Ok(()) => Json(body).into_response(),
+            Err(refusal) => refusal.into_response(),
+        },
+        Err(error) => problem(error.status(), error.body_text(), Strategy::ALL.map(Strategy::as_str)),
+    }
+}
+
+async fn set_elastic(State(handle): State<Handle>, body: Result<Json<Elastic>, JsonRejection>) -> Response {
+    match body {
+        Ok(Json(elastic)) => match handle.set_elastic(elastic) {
+            Ok(()) => Json(handle.elastic()).into_response(),
+            Err(refusal) => refusal.into_response(),
+        },
+        Err(error) => problem(error.status(), error.body_text(), elastic_keys()),
+    }
+}
+
+/// The settings there are, by their names.
+fn elastic_keys() -> Vec<String> {
+    match serde_json::to_value(Elastic::default()) {
+        Ok(serde_json::Value::Object(keys)) => keys.into_iter().map(|(key, _)| key).collect(),
+        _ => Vec::new(),
+    }
+}
+
+async fn metrics_text(State(handle): State<Handle>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&handle.status(), &handle.nodes()))
+        .into_response()
+}
+
+async fn ready(State(handle): State<Handle>) -> Response {
+    match handle.status().primary {
+        Some(_) => "ready\n".into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no node takes writes\n").into_response(),
+    }
+}

@@ -1,0 +1,174 @@
+//! The data plane's door: threads that each carry a share of the sessions, and one loop that hands clients to them.
+//!
+//! Each of the `workers` threads, named `balancer-N`, runs a single-threaded runtime. A session, its node connections
+//! and the pools that they come from live and die on one thread: nothing on the way of a statement is locked or
+//! handed to another thread. `balancer-0` also accepts, and gives each client to the thread with the fewest sessions.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use cluster::NodeId;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::session::worker::{Shared, Worker};
+use crate::telemetry::Sighting;
+use crate::view::ViewCell;
+
+/// Clients that may wait between being accepted and being taken by their thread.
+const HANDOVER: usize = 1024;
+/// After the stop, sessions have so long to end by themselves.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// A running data plane. Ends when its token is cancelled; dropping this does not end it.
+#[derive(Debug)]
+pub struct DataPlane {
+    /// Where clients connect: as configured, with the port that was found for port 0.
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl DataPlane {
+    /// Clients connected now.
+    pub fn clients(&self) -> usize {
+        self.shared.clients.load(Relaxed)
+    }
+
+    /// Waits until all its threads have ended, which they do shortly after the token is cancelled.
+    pub async fn join(self) {
+        let threads = self.threads;
+        let waited = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join())));
+        drop(waited.await);
+    }
+}
+
+/// Binds the address for clients and starts the threads. Statements go by `view`; what sessions see of nodes goes to
+/// `sightings`; all ends when `stop` is cancelled.
+///
+/// # Errors
+/// The address cannot be bound, or the system gives no threads.
+pub fn start(
+    config: Arc<Config>,
+    view: Arc<ViewCell>,
+    sightings: mpsc::Sender<(NodeId, Sighting)>,
+    stop: CancellationToken,
+) -> io::Result<DataPlane> {
+    let listener = bind(config.listen)?;
+    let address = listener.local_addr()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if config.workers == 0 { cores } else { config.workers };
+    let shared = Arc::new(Shared::new(config, view, sightings, stop, workers));
+    let mut listener = Some(listener);
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(HANDOVER)).unzip();
+    let threads = receivers
+        .into_iter()
+        .enumerate()
+        .map(|(number, receiver)| {
+            let accept = listener.take().map(|listener| (listener, senders.clone()));
+            let shared = shared.clone();
+            std::thread::Builder::new()
+                .name(format!("balancer-{number}"))
+                .spawn(move || run_worker(number, shared, receiver, accept))
+        })
+        .collect::<io::Result<Vec<_>>>()
+        .inspect_err(|_| shared.stop.cancel())?;
+    Ok(DataPlane { address, shared, threads })
+}
+
+fn bind(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM,
+        Some(socket2::Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    Ok(socket.into())
+}
+
+type Accept = (StdListener, Vec<mpsc::Sender<StdStream>>);
+
+/// One thread's life.
+fn run_worker(
+    number: usize,
+    shared: Arc<Shared>,
+    clients: mpsc::Receiver<StdStream>,
+    accept: Option<Accept>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime for a thread of the balancer");
+            shared.stop.cancel();
+            return;
+        }
+    };
+    runtime.block_on(async move {
+        let worker = Worker::start(number, shared.clone());
+        if let Some((listener, senders)) = accept {
+            tokio::task::spawn_local(accept_loop(listener, senders, shared.clone()));
+        }
+        take_clients(&worker, clients).await;
+        worker.sessions_ended(GRACE).await;
+    });
+}
+
+/// Takes the clients that the accept loop hands over, until the stop.
+async fn take_clients(worker: &std::rc::Rc<Worker>, mut clients: mpsc::Receiver<StdStream>) {
+    loop {
+        tokio::select! {
+            () = worker.shared.stop.cancelled() => return,
+            client = clients.recv() => match client {
+                Some(client) => worker.take(client),
+                None => return,
+            }
+        }
+    }
+}
+
+/// Accepts until the stop. A failing `accept` (no file descriptors left) is tried again a little later.
+async fn accept_loop(listener: StdListener, senders: Vec<mpsc::Sender<StdStream>>, shared: Arc<Shared>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the listening socket cannot be used");
+            return shared.stop.cancel();
+        }
+    };
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted.and_then(|(stream, _)| stream.into_std()),
+        };
+        match accepted {
+            Ok(stream) => hand_over(stream, &senders, &shared).await,
+            Err(error) => {
+                tracing::warn!(%error, "a client could not be accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// Gives a client to the thread with the fewest sessions.
+async fn hand_over(stream: StdStream, senders: &[mpsc::Sender<StdStream>], shared: &Shared) {
+    let least = (0..senders.len()).min_by_key(|at| shared.sessions[*at].load(Relaxed)).unwrap_or(0);
+    shared.sessions[least].fetch_add(1, Relaxed);
+    shared.clients.fetch_add(1, Relaxed);
+    if senders[least].send(stream).await.is_err() {
+        shared.sessions[least].fetch_sub(1, Relaxed);
+        shared.clients.fetch_sub(1, Relaxed);
+    }
+}

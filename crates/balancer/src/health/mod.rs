@@ -1,0 +1,271 @@
+//! Which nodes are alive, and what they say of themselves.
+//!
+//! One task a node probes it every `interval_ms` ([`probe`]) and lets its [`judge`] decide; what came out stands on the
+//! [`Board`], which the watchers (`failover`, `elastic`) and the executor read. Sessions' sightings and a connection that
+//! breaks bring the next probe forward to now.
+
+pub mod durability;
+pub mod judge;
+pub mod lag;
+pub mod probe;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use cluster::NodeId;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::judge::{HealthChange, Judge, Observation};
+use self::lag::PrimaryPast;
+use crate::config::Health;
+use crate::event::{EventKind, EventLog};
+use crate::nodes::{Answer, Facts};
+use crate::telemetry::Meter;
+
+/// What is known of one node's health.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// Which node.
+    pub id: NodeId,
+    /// The judge's verdict.
+    pub alive: bool,
+    /// How often it has come to life: rises with each [`HealthChange::Up`].
+    pub lives: u64,
+    /// What it last said of itself; kept when it dies.
+    pub facts: Option<Facts>,
+    /// When the probe began that brought the facts.
+    pub facts_at: Option<Instant>,
+    /// Why it is held for dead, empty while alive.
+    pub evidence: String,
+    /// When the first evidence of the present death was seen, and when the judge was sure.
+    pub died: Option<(Instant, Instant)>,
+    /// When it last came to life.
+    pub up_at: Option<Instant>,
+}
+
+/// One node's place on the board.
+#[derive(Debug)]
+struct Place {
+    sight: Sight,
+    judge: Judge,
+    meter: Arc<Meter>,
+}
+
+/// The health of all nodes. Locked for moments only, never while anybody waits.
+#[derive(Debug)]
+pub struct Board {
+    places: Mutex<Inner>,
+    changed: watch::Sender<u64>,
+    events: Arc<EventLog>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    places: Vec<Place>,
+    primary: Option<NodeId>,
+    past: PrimaryPast,
+}
+
+impl Board {
+    /// A board for nodes and their meters; a node starts alive when facts of it are known.
+    pub fn new(
+        nodes: Vec<(NodeId, Arc<Meter>, Option<Facts>)>,
+        settings: &Health,
+        events: Arc<EventLog>,
+    ) -> Self {
+        let now = Instant::now();
+        let place = |(id, meter, facts): (NodeId, Arc<Meter>, Option<Facts>)| {
+            let alive = facts.is_some();
+            if let Some(facts) = &facts {
+                meter.applied.store(Arc::new(facts.applied.clone()));
+                meter.read_only.store(facts.read_only, Relaxed);
+            }
+            meter.lag_ms.store(-1, Relaxed);
+            let evidence = if alive { String::new() } else { "did not answer at the start".to_owned() };
+            let died = (!alive).then_some((now, now));
+            let judge = Judge::new(settings.fall, settings.rise, alive);
+            let facts_at = facts.as_ref().map(|_| now);
+            let sight = Sight { id, alive, lives: 0, facts, facts_at, evidence, died, up_at: None };
+            Place { sight, judge, meter }
+        };
+        let places = nodes.into_iter().map(place).collect();
+        let inner = Inner { places, primary: None, past: PrimaryPast::default() };
+        Self { places: Mutex::new(inner), changed: watch::Sender::new(0), events }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.places.lock().expect("no panic while the board is held")
+    }
+
+    /// All nodes, in the order of the configuration.
+    pub fn sights(&self) -> Vec<Sight> {
+        self.lock().places.iter().map(|place| place.sight.clone()).collect()
+    }
+
+    /// One node.
+    pub fn sight(&self, id: &NodeId) -> Option<Sight> {
+        self.lock().places.iter().find(|place| &place.sight.id == id).map(|place| place.sight.clone())
+    }
+
+    /// Whether the judge holds a node for alive.
+    pub fn alive(&self, id: &NodeId) -> bool {
+        self.lock().places.iter().any(|place| &place.sight.id == id && place.sight.alive)
+    }
+
+    /// A receiver that wakes when anything was learned.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// From now on lag is measured against this node.
+    pub fn set_primary(&self, primary: Option<NodeId>) {
+        let mut inner = self.lock();
+        if inner.primary != primary {
+            inner.primary = primary;
+            inner.past.forget();
+        }
+    }
+
+    /// Takes in what a probe that began at `at` brought; tells whether the probe is to be repeated at once.
+    pub fn take(&self, index: usize, at: Instant, answer: Answer) -> bool {
+        let mut inner = self.lock();
+        let Inner { places, primary, past } = &mut *inner;
+        let Some(place) = places.get_mut(index) else { return false };
+        let observation = match &answer {
+            Answer::Facts(..) => Observation::Answered,
+            Answer::Overloaded(_) | Answer::Denied(_) => Observation::Busy,
+            Answer::Refused(_) => Observation::Refused,
+            Answer::Broken(_) => Observation::Broken,
+            Answer::Silent => Observation::Silent,
+        };
+        let change = place.judge.see(at, observation);
+        if let Answer::Facts(facts, ping) = answer {
+            let restarted = change == Some(HealthChange::Up);
+            place.learn(at, facts, ping, restarted, primary.as_ref(), past);
+        }
+        if let Some(change) = &change {
+            place.turn(change, &self.events);
+        }
+        let doubts = place.judge.doubts();
+        drop(inner);
+        self.changed.send_modify(|count| *count += 1);
+        doubts
+    }
+}
+
+impl Place {
+    /// Takes in what the node says of itself, for the board and for the meter that sessions read.
+    fn learn(
+        &mut self,
+        at: Instant,
+        facts: Facts,
+        ping: Duration,
+        restarted: bool,
+        primary: Option<&NodeId>,
+        past: &mut PrimaryPast,
+    ) {
+        let meter = &self.meter;
+        meter.ping_us.store((ping.as_micros() as u64).max(1), Relaxed);
+        meter.read_only.store(facts.read_only, Relaxed);
+        // Sessions may have learned more than this probe, which looked earlier; a restarted node may have lost some.
+        if restarted || facts.applied.covers(&meter.applied.load()) {
+            meter.applied.store(Arc::new(facts.applied.clone()));
+        }
+        let lag = if primary == Some(&self.sight.id) {
+            past.saw(at, &facts.applied);
+            Some(Duration::ZERO)
+        } else {
+            past.lag(at, &facts.applied)
+        };
+        meter.lag_ms.store(lag.map_or(-1, |lag| lag.as_millis() as i64), Relaxed);
+        self.sight.facts = Some(facts);
+        self.sight.facts_at = Some(at);
+    }
+
+    fn turn(&mut self, change: &HealthChange, events: &EventLog) {
+        let now = Instant::now();
+        let sight = &mut self.sight;
+        match change {
+            HealthChange::Down { evidence, first } => {
+                sight.alive = false;
+                sight.evidence.clone_from(evidence);
+                sight.died = Some((*first, now));
+                self.meter.lag_ms.store(-1, Relaxed);
+                let sure = now.saturating_duration_since(*first).as_millis();
+                events.tell(
+                    EventKind::NodeDown,
+                    Some(&sight.id),
+                    evidence.as_str(),
+                    format!("detected after {sure} ms"),
+                );
+            }
+            HealthChange::Up => {
+                let away =
+                    sight.died.map_or(0, |(first, _)| now.saturating_duration_since(first).as_millis());
+                sight.alive = true;
+                sight.lives += 1;
+                sight.evidence.clear();
+                sight.died = None;
+                sight.up_at = Some(now);
+                events.tell(
+                    EventKind::NodeUp,
+                    Some(&sight.id),
+                    "it answers again",
+                    format!("after {away} ms"),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> (Board, Arc<Meter>) {
+        let meter = Arc::new(Meter::default());
+        let nodes = vec![
+            ("n1".into(), Arc::new(Meter::default()), Some(Facts::default())),
+            ("n2".into(), meter.clone(), Some(Facts::default())),
+        ];
+        (Board::new(nodes, &Health::default(), Arc::new(EventLog::new())), meter)
+    }
+
+    fn at_position(n: u64) -> Answer {
+        let applied = format!("0-1-{n}").parse().expect("a position");
+        Answer::Facts(Facts { applied, read_only: true, ..Facts::default() }, Duration::from_micros(80))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_feed_the_meter() {
+        let (board, meter) = board();
+        board.set_primary(Some("n1".into()));
+        board.take(1, Instant::now(), at_position(10));
+        assert_eq!(meter.lag_ms.load(Relaxed), -1, "no primary's position is known yet");
+        board.take(0, Instant::now(), at_position(12));
+        tokio::time::advance(Duration::from_millis(300)).await;
+        board.take(1, Instant::now(), at_position(11));
+        assert_eq!(meter.lag_ms.load(Relaxed), 300);
+        board.take(1, Instant::now(), at_position(12));
+        assert_eq!((meter.lag_ms.load(Relaxed), meter.ping_us.load(Relaxed)), (0, 80));
+        board.take(1, Instant::now(), at_position(3));
+        assert_eq!(meter.applied.load().sequence(0), 12, "a living node never moves back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_death_is_told_once_with_its_evidence() {
+        let (board, _) = board();
+        assert!(
+            board.take(1, Instant::now(), Answer::Broken("reset".into())),
+            "a break wants a check at once"
+        );
+        assert!(board.alive(&"n2".into()));
+        assert!(!board.take(1, Instant::now(), Answer::Refused("refused".into())));
+        board.take(1, Instant::now(), Answer::Refused("refused".into()));
+        assert!(!board.alive(&"n2".into()));
+        let told: Vec<_> = board.events.after(0).into_iter().map(|event| event.kind).collect();
+        assert_eq!(told, [EventKind::NodeDown]);
+    }
+}

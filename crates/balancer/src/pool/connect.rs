@@ -1,0 +1,293 @@
+//! Making a connection to a node: greeting, login, session tracking.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use cluster::NodeId;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::Instant;
+
+use super::image::Image;
+use super::statements::Statements;
+use super::{Counted, Place};
+use crate::config::Account;
+use crate::telemetry::Meter;
+use crate::wire::auth::{NATIVE, native_proof};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::codec::{Front, front, read_more, write_all};
+use crate::wire::handshake::{Greeting, Response, read_auth_switch};
+use crate::wire::packet::{HEADER, Malformed, put_packet};
+use crate::wire::reply::ErrPacket;
+
+/// Every change of the session is told, among it `last_gtid`. Transaction info is not asked for: the status flags say
+/// whether a transaction is open, and the info would come with every statement.
+pub const TRACK: &[u8] = b"SET session_track_system_variables='*'";
+
+/// What connections of one kind have in common: they can stand for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The account, by its place in the configuration.
+    pub account: usize,
+    /// What the client asked for, as far as it matters on the node's side.
+    pub capabilities: Capabilities,
+    /// The client's character set and collation at login.
+    pub collation: u8,
+}
+
+/// Why a connection could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Refused, reset, closed, or too slow.
+    #[error("{node} cannot be reached: {error}")]
+    Unreachable {
+        /// The node.
+        node: NodeId,
+        /// What happened.
+        error: io::Error,
+    },
+    /// It answered, with an error of its own.
+    #[error("{node} refused the login: {message} ({code})")]
+    Refused {
+        /// The node.
+        node: NodeId,
+        /// The server's code.
+        code: u16,
+        /// Five characters.
+        state: String,
+        /// For people.
+        message: String,
+    },
+    /// It speaks in a way that is not understood.
+    #[error("{node} cannot be understood: {why}")]
+    Foreign {
+        /// The node.
+        node: NodeId,
+        /// What is not.
+        why: String,
+    },
+}
+
+impl ConnectError {
+    /// Whether the node may be dead.
+    pub fn is_sign_of_death(&self) -> bool {
+        matches!(self, Self::Unreachable { error, .. } if error.kind() != io::ErrorKind::TimedOut)
+    }
+}
+
+/// An open, logged-in connection to a node.
+#[derive(Debug)]
+pub struct Connection {
+    /// The node's number.
+    pub node: usize,
+    /// The node's name.
+    pub id: NodeId,
+    /// The node's epoch when it was made.
+    pub epoch: u64,
+    /// A number of its own within this thread.
+    pub serial: u64,
+    /// What kind of connection it is.
+    pub key: Key,
+    /// From the node.
+    pub reader: OwnedReadHalf,
+    /// To the node; shared with the pool, which may cut it.
+    pub writer: Rc<OwnedWriteHalf>,
+    /// What has come from the node and has not been passed on.
+    pub buffer: BytesMut,
+    /// The state that the session on the node is in.
+    pub image: Rc<Image>,
+    /// What is prepared on it.
+    pub statements: Statements,
+    /// The client whose statement ran on it last, by the id it was greeted with.
+    pub owner: u32,
+    /// Its last owner may ask about its last statement.
+    pub remembers: bool,
+    /// When it was last given back.
+    pub used: Instant,
+    /// The node's figures.
+    pub meter: Arc<Meter>,
+    /// The server's version and default collation.
+    pub greeting: Greeting,
+    _counted: Counted,
+}
+
+impl Connection {
+    /// Whether nothing has come from the node since the last answer; between statements, news is the end of the
+    /// connection. Asks the kernel only if it has reported something.
+    pub fn is_quiet(&self) -> bool {
+        if !self.buffer.is_empty() {
+            return false;
+        }
+        let stream: &TcpStream = self.reader.as_ref();
+        let mut context = Context::from_waker(Waker::noop());
+        match stream.poll_read_ready(&mut context) {
+            Poll::Pending => true,
+            Poll::Ready(_) => {
+                matches!(stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+        }
+    }
+
+    /// The stream to write to.
+    pub fn stream(&self) -> &TcpStream {
+        (*self.writer).as_ref()
+    }
+}
+
+/// Makes a connection within the limit.
+pub async fn connect(
+    place: &Place,
+    account: &Account,
+    key: Key,
+    serial: u64,
+    limit: Duration,
+) -> Result<Connection, ConnectError> {
+    let made = tokio::time::timeout(limit, open(place, account, key, serial)).await;
+    made.unwrap_or_else(|_| {
+        Err(ConnectError::Unreachable { node: place.id.clone(), error: io::ErrorKind::TimedOut.into() })
+    })
+}
+
+async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result<Connection, ConnectError> {
+    let unreachable = |error| ConnectError::Unreachable { node: place.id.clone(), error };
+    let stream = TcpStream::connect(place.address).await.map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
+    let (reader, writer) = stream.into_split();
+    let mut login = Login { place, reader, writer, buffer: BytesMut::new() };
+    let greeting = login.log_in(account, key).await?;
+    login.send(0, &[&[3], TRACK].concat()).await?;
+    login.expect_ok(1).await?;
+    Ok(Connection {
+        node: place.index,
+        id: place.id.clone(),
+        epoch: place.epoch,
+        serial,
+        key,
+        reader: login.reader,
+        writer: Rc::new(login.writer),
+        buffer: login.buffer,
+        image: Rc::default(),
+        statements: Statements::default(),
+        owner: 0,
+        remembers: false,
+        used: Instant::now(),
+        meter: place.meter.clone(),
+        greeting,
+        _counted: Counted::new(place.meter.clone()),
+    })
+}
+
+/// The first steps on a new stream.
+struct Login<'a> {
+    place: &'a Place,
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+    buffer: BytesMut,
+}
+
+impl Login<'_> {
+    fn unreachable(&self, error: io::Error) -> ConnectError {
+        ConnectError::Unreachable { node: self.place.id.clone(), error }
+    }
+
+    fn foreign(&self, why: impl ToString) -> ConnectError {
+        ConnectError::Foreign { node: self.place.id.clone(), why: why.to_string() }
+    }
+
+    fn refused(&self, payload: &[u8]) -> ConnectError {
+        match ErrPacket::read(payload) {
+            Ok(error) => ConnectError::Refused {
+                node: self.place.id.clone(),
+                code: error.code,
+                state: String::from_utf8_lossy(error.state).into_owned(),
+                message: String::from_utf8_lossy(error.message).into_owned(),
+            },
+            Err(error) => self.foreign(error),
+        }
+    }
+
+    async fn send(&mut self, sequence: u8, payload: &[u8]) -> Result<(), ConnectError> {
+        let mut packet = Vec::new();
+        put_packet(&mut packet, sequence, payload);
+        write_all(self.writer.as_ref(), &packet).await.map_err(|error| self.unreachable(error))
+    }
+
+    /// The next packet's payload.
+    async fn receive(&mut self, sequence: u8) -> Result<BytesMut, ConnectError> {
+        loop {
+            match front(&self.buffer, sequence, 1 << 16) {
+                Ok(Front::Whole(length, _)) => {
+                    let mut packet = self.buffer.split_to(length);
+                    packet.advance(HEADER);
+                    return Ok(packet);
+                }
+                Ok(Front::Partial) => {}
+                Ok(Front::TooLong) => return Err(self.foreign(Malformed::Length)),
+                Err(error) if self.buffer.get(HEADER) != Some(&0xFF) => return Err(self.foreign(error)),
+                // Too many connections: an error instead of a greeting may carry any number.
+                Err(_) => {
+                    let packet = self.buffer.split_off(HEADER);
+                    return Err(self.refused(&packet));
+                }
+            }
+            match read_more(&mut self.reader, &mut self.buffer).await {
+                Ok(true) => {}
+                Ok(false) => return Err(self.unreachable(io::ErrorKind::UnexpectedEof.into())),
+                Err(error) => return Err(self.unreachable(error)),
+            }
+        }
+    }
+
+    async fn expect_ok(&mut self, sequence: u8) -> Result<(), ConnectError> {
+        let payload = self.receive(sequence).await?;
+        match payload.first() {
+            Some(0) => Ok(()),
+            Some(0xFF) => Err(self.refused(&payload)),
+            _ => Err(self.foreign(Malformed::OutOfTurn)),
+        }
+    }
+
+    async fn log_in(&mut self, account: &Account, key: Key) -> Result<Greeting, ConnectError> {
+        let payload = self.receive(0).await?;
+        if payload.first() == Some(&0xFF) {
+            return Err(self.refused(&payload));
+        }
+        let greeting = Greeting::read(&payload).map_err(|error| self.foreign(error))?;
+        let wanted = key.capabilities.or(Capabilities::TO_NODES);
+        if !greeting.capabilities.has(wanted) {
+            let missing = wanted.0 & !greeting.capabilities.0;
+            return Err(self.foreign(format!("it lacks capabilities {missing:#x} that the client uses")));
+        }
+        let password = account.password.as_bytes();
+        let response = Response {
+            capabilities: wanted.or(Capabilities::PLUGIN_AUTH_LENENC),
+            collation: key.collation,
+            name: account.name.clone().into_bytes(),
+            proof: native_proof(password, &greeting.scramble),
+            schema: None,
+            plugin: Some(NATIVE.to_vec()),
+        };
+        self.send(1, &response.write()).await?;
+        let answer = self.receive(2).await?;
+        match answer.first() {
+            Some(0) => {}
+            Some(0xFE) => {
+                let asked = read_auth_switch(&answer[1..]);
+                let (plugin, scramble) = asked.map_err(|error| self.foreign(error))?;
+                if plugin != NATIVE {
+                    let plugin = String::from_utf8_lossy(plugin).into_owned();
+                    return Err(self.foreign(format!("it wants the login plugin {plugin}")));
+                }
+                self.send(3, &native_proof(password, scramble)).await?;
+                self.expect_ok(4).await?;
+            }
+            Some(0xFF) => return Err(self.refused(&answer)),
+            _ => return Err(self.foreign(Malformed::OutOfTurn)),
+        }
+        Ok(greeting)
+    }
+}

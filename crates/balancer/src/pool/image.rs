@@ -1,0 +1,128 @@
+//! The part of a session's state that can be set up again on another connection: default schema and system variables.
+//!
+//! Values are what the nodes themselves report after each statement (session tracking), so no SET has to be understood.
+
+use std::fmt::Write;
+
+/// Schema and variables that differ from those of a fresh connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// The default schema.
+    pub schema: Option<Box<[u8]>>,
+    /// System variables by name, sorted.
+    pub variables: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Image {
+    /// Notes a variable's new value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        if (name, value) == ("autocommit", "ON") {
+            // As on a fresh connection, so that it may be used by sessions that never touched it.
+            return self.variables.retain(|(known, _)| &**known != name);
+        }
+        match self.variables.binary_search_by(|(known, _)| (**known).cmp(name)) {
+            Ok(at) => self.variables[at].1 = value.into(),
+            Err(at) => self.variables.insert(at, (name.into(), value.into())),
+        }
+        if name == "character_set_connection" {
+            // The server has chosen the set's default collation with it.
+            self.variables.retain(|(known, _)| &**known != "collation_connection");
+        }
+    }
+
+    /// A variable's value, if it is not that of a fresh connection.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let at = self.variables.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        Some(&self.variables[at].1)
+    }
+
+    /// Whether a connection in this state can be brought into `other` without losing anything: nothing has to be unset.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        (self.schema.is_none() || other.schema.is_some())
+            && self.variables.iter().all(|(name, _)| other.get(name).is_some())
+    }
+
+    /// The SET that leads from this state to `other`; `None` when no variable differs.
+    pub fn set_to(&self, other: &Self) -> Option<String> {
+        let mut text = String::new();
+        for (name, value) in other.variables.iter().filter(|(name, value)| self.get(name) != Some(value)) {
+            text.push_str(if text.is_empty() { "SET " } else { ", " });
+            let plain = value.parse::<f64>().is_ok() && !value.starts_with(|c: char| c.is_alphabetic());
+            let written = match (plain, &**name, &**value) {
+                (_, "character_set_results", "") => write!(text, "{name}=NULL"),
+                (true, ..) => write!(text, "{name}={value}"),
+                (false, ..) => write!(text, "{name}='{}'", value.replace('\'', "''")),
+            };
+            written.expect("writing to a String");
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether texts are to be read differently from what the classifier supposes.
+    pub fn reads_texts_oddly(&self) -> bool {
+        let odd_set = |set: &str| ["big5", "sjis", "gbk", "cp932", "gb18030", "ucs2"].contains(&set);
+        self.get("character_set_client").is_some_and(odd_set)
+            || self.get("sql_mode").is_some_and(|mode| mode.contains("NO_BACKSLASH_ESCAPES"))
+    }
+}
+
+/// Whether a variable that a node reports is part of the state that is carried over.
+pub fn is_carried(name: &str) -> bool {
+    let never = [
+        "last_gtid",
+        "last_insert_id",
+        "identity",
+        "insert_id",
+        "timestamp",
+        "character_set_database",
+        "collation_database",
+        "error_count",
+        "warning_count",
+        "in_transaction",
+        "sql_log_bin",
+        "skip_replication",
+        "server_id",
+    ];
+    let prefixes = ["rand_seed", "pseudo_", "session_track_", "gtid_"];
+    !never.contains(&name) && !prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(schema: Option<&str>, variables: &[(&str, &str)]) -> Image {
+        let mut image = Image { schema: schema.map(|s| s.as_bytes().into()), ..Image::default() };
+        variables.iter().for_each(|(name, value)| image.set(name, value));
+        image
+    }
+
+    #[test]
+    fn only_what_differs_is_set() {
+        let from = image(None, &[("time_zone", "+01:00")]);
+        let to = image(None, &[("time_zone", "+01:00"), ("sql_mode", "it's"), ("wait_timeout", "100")]);
+        assert_eq!(from.set_to(&to).as_deref(), Some("SET sql_mode='it''s', wait_timeout=100"));
+        assert_eq!(to.set_to(&to), None);
+        let null = image(None, &[("character_set_results", ""), ("long_query_time", "1.500000")]);
+        assert_eq!(
+            Image::default().set_to(&null).as_deref(),
+            Some("SET character_set_results=NULL, long_query_time=1.500000")
+        );
+    }
+
+    #[test]
+    fn a_state_leads_to_another_when_nothing_has_to_be_unset() {
+        let plain = image(None, &[]);
+        let shop = image(Some("tpcw"), &[("autocommit", "OFF")]);
+        assert!(plain.leads_to(&shop) && shop.leads_to(&shop));
+        assert!(!shop.leads_to(&plain));
+        assert!(!image(None, &[("time_zone", "x")]).leads_to(&shop));
+    }
+
+    #[test]
+    fn a_new_character_set_brings_its_collation() {
+        let mut image = image(None, &[("collation_connection", "utf8mb4_bin")]);
+        image.set("character_set_connection", "latin1");
+        assert_eq!(image.get("collation_connection"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! The client's side of a session: its stream, what has come from it, what was agreed on.
+
+use std::io;
+
+use bytes::{Buf, BytesMut};
+use tokio::net::TcpStream;
+
+use crate::wire::capabilities::Capabilities;
+use crate::wire::codec::{Front, front, read_with_room, write_all};
+use crate::wire::packet::{HEADER, Malformed, put_packet};
+use crate::wire::reply;
+
+/// Spare room for what a client says; most commands are short.
+const ROOM: usize = 4 << 10;
+/// A buffer that has grown beyond this is given up after the command.
+const KEPT: usize = 256 << 10;
+
+/// Why a session ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Gone {
+    /// The client left, or its connection broke.
+    #[error("the client is gone: {0}")]
+    Io(#[from] io::Error),
+    /// The client broke the protocol; it has been told.
+    #[error("the client broke the protocol: {0}")]
+    Malformed(#[from] Malformed),
+    /// It said goodbye, or it had to be sent away.
+    #[error("the session is over")]
+    Over,
+}
+
+/// A connected client.
+#[derive(Debug)]
+pub struct Client {
+    /// To and from it.
+    pub stream: TcpStream,
+    /// What has come from it; the command under way stands at the front.
+    pub buffer: BytesMut,
+    /// Bytes of the command under way, with headers.
+    pub command: usize,
+    /// The sequence number of the next packet to it.
+    pub sequence: u8,
+    /// What was agreed on.
+    pub capabilities: Capabilities,
+    /// The id that it was greeted with.
+    pub id: u32,
+}
+
+impl Client {
+    /// A client that has said nothing yet.
+    pub fn new(stream: TcpStream, id: u32) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            command: 0,
+            sequence: 0,
+            capabilities: Capabilities::default(),
+            id,
+        }
+    }
+
+    /// Waits for a whole command whose packets count from `sequence`; it replaces the one before.
+    pub async fn receive(&mut self, sequence: u8, limit: usize) -> Result<(), Gone> {
+        self.finish_command();
+        loop {
+            match front(&self.buffer, sequence, limit) {
+                Ok(Front::Whole(length, last)) => {
+                    self.command = length;
+                    self.sequence = last.wrapping_add(1);
+                    return Ok(());
+                }
+                Ok(Front::Partial) => {}
+                Ok(Front::TooLong) => {
+                    self.sequence = sequence.wrapping_add(1);
+                    self.error(1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes").await?;
+                    return Err(Gone::Over);
+                }
+                Err(error) => {
+                    self.sequence = sequence.wrapping_add(1);
+                    self.error(1156, "08S01", "Got packets out of order").await?;
+                    return Err(error.into());
+                }
+            }
+            if !read_with_room(&mut self.stream, &mut self.buffer, ROOM).await? {
+                return Err(Gone::Over);
+            }
+        }
+    }
+
+    /// Gives up the command under way.
+    pub fn finish_command(&mut self) {
+        self.buffer.advance(std::mem::take(&mut self.command));
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    /// The payload of the command under way; of a very long one the part in its first packet.
+    pub fn payload(&self) -> &[u8] {
+        let command = &self.buffer[..self.command];
+        let first = crate::wire::packet::header(command).map_or(0, |(length, _)| length);
+        command.get(HEADER..HEADER + first).unwrap_or_default()
+    }
+
+    /// Sends a payload of the balancer's own as the next packet.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), Gone> {
+        let mut packet = Vec::with_capacity(payload.len() + HEADER);
+        self.sequence = put_packet(&mut packet, self.sequence, payload);
+        Ok(write_all(&self.stream, &packet).await?)
+    }
+
+    /// Answers with an error of the balancer's own.
+    pub async fn error(&mut self, code: u16, state: &str, message: &str) -> Result<(), Gone> {
+        self.send(&reply::err(code, state, message)).await
+    }
+
+    /// Answers with OK.
+    pub async fn ok(&mut self, status: u16) -> Result<(), Gone> {
+        self.send(&reply::ok(status)).await
+    }
+}
+
+impl Client {
+    /// The payload of the command under way, put together from all its packets.
+    pub fn whole_payload(&self) -> Vec<u8> {
+        let mut rest = &self.buffer[..self.command];
+        let mut payload = Vec::with_capacity(rest.len());
+        while let Some((length, _)) = crate::wire::packet::header(rest) {
+            let end = (HEADER + length).min(rest.len());
+            payload.extend_from_slice(&rest[HEADER..end]);
+            rest = &rest[end..];
+        }
+        payload
+    }
+}

@@ -1,0 +1,206 @@
+//! A statement on its way: find a node, bring the connection into the session's state, send, pass the answer on; and
+//! again elsewhere, as long as that is safe.
+
+mod attempts;
+mod find;
+mod flight;
+mod loss;
+mod send;
+mod settle;
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::time::Instant;
+
+use self::attempts::Attempts;
+use self::flight::Flight;
+use super::Session;
+use super::client::Gone;
+use super::relay::one::Seen;
+use super::state::Tied;
+use crate::pool::ask::AskError;
+use crate::pool::lease::Lease;
+use crate::route::{Context, Plan};
+use crate::sql::classify::{Kind, Marks};
+use crate::telemetry::Sighting;
+
+/// What is sent to the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The client's command as it is.
+    Command,
+    /// The same; it is answered with definitions up to an end.
+    FieldList,
+    /// The same; it prepares a statement that will have this id.
+    Prepare(u32),
+    /// The client's execute of a prepared statement.
+    Execute(u32),
+    /// MariaDB's, with many rows of parameters.
+    Bulk(u32),
+}
+
+/// How one attempt ended.
+enum Fate {
+    Answered(Flight),
+    /// The node refused what had to be set up first, with this error packet.
+    Refused(Vec<u8>),
+    /// The node takes no writes.
+    ReadOnly,
+    /// The connection broke; the statement had been sent or not.
+    Broken {
+        sent: bool,
+    },
+}
+
+/// Whether the statement is to be tried again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Again,
+    /// The client has been answered.
+    Done,
+}
+
+impl Session {
+    /// Runs a statement to its end: the client has been answered, one way or another.
+    pub async fn perform(&mut self, work: Work, plan: Plan) -> Result<(), Gone> {
+        if self.state.lost.is_some() && !self.after_loss(&plan).await? {
+            return Ok(());
+        }
+        let mut attempts = Attempts::default();
+        loop {
+            // Lives up to the end of the attempt: whoever drains the node sees no gap between two statements.
+            let mut tied = self.tied.take();
+            let was_tied = tied.is_some();
+            let mut lease = match &mut tied {
+                Some(tied) => tied.lend(),
+                None => match self.find(&plan, &mut attempts).await? {
+                    Some(lease) => lease,
+                    None => return Ok(()),
+                },
+            };
+            let mut seen = Seen::default();
+            let next = match self.carry_out(&mut lease, work, &plan, was_tied, &mut seen).await? {
+                Fate::Answered(flight) => {
+                    let settled = self.settle(lease, work, &plan, seen).await;
+                    drop(flight);
+                    return settled;
+                }
+                Fate::Refused(error) if was_tied => {
+                    self.tied = Some(Tied::new(lease));
+                    return self.client.send(&error).await;
+                }
+                Fate::Refused(error) => self.refused(&lease, &error, &mut attempts).await?,
+                Fate::ReadOnly => self.read_only(lease, &plan, &mut attempts).await?,
+                Fate::Broken { sent } => {
+                    let id = self.give_up(&lease);
+                    let node = lease.node;
+                    drop(lease);
+                    if was_tied {
+                        return self.lose(&plan, work, sent, seen.passed_on, &id).await;
+                    }
+                    if sent && (seen.passed_on || !repeatable(&plan, work)) {
+                        return self.cut_off(&plan, work, seen.passed_on, &id).await;
+                    }
+                    let why = format!("the connection to {id} broke");
+                    self.elsewhere(&plan, node, why, &mut attempts).await?
+                }
+            };
+            if next == Next::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the login: with a schema, a node has to know it. `false`: it does not, and the client has been told.
+    pub async fn enter_schema(&mut self) -> Result<bool, Gone> {
+        let image = self.state.image.clone();
+        if image.schema.is_none() {
+            self.client.ok(self.state.status).await?;
+            return Ok(true);
+        }
+        let plan = Plan::plain(Kind::Session, Marks::NONE, "default schema");
+        let mut attempts = Attempts::default();
+        loop {
+            let Some(mut lease) = self.find(&plan, &mut attempts).await? else { return Ok(false) };
+            match lease.enter(&image).await {
+                Ok(()) => {
+                    self.worker.show_face_of(&lease);
+                    lease.release(0, false, Instant::now());
+                    self.client.ok(self.state.status).await?;
+                    return Ok(true);
+                }
+                Err(AskError::Refused(error)) => {
+                    self.client.send(&error).await?;
+                    return Ok(false);
+                }
+                Err(AskError::Broken(error)) => {
+                    let why = format!("the connection to {} broke: {error}", self.give_up(&lease));
+                    if self.elsewhere(&plan, lease.node, why, &mut attempts).await? == Next::Done {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The node refused what had to be set up. A replica may not have the schema yet: then the primary is asked.
+    async fn refused(&mut self, lease: &Lease, error: &[u8], attempts: &mut Attempts) -> Result<Next, Gone> {
+        let primary = self.worker.shared.view.load().primary().is_some_and(|node| node.index == lease.node);
+        if primary || attempts.on_primary {
+            self.client.send(error).await?;
+            return Ok(Next::Done);
+        }
+        attempts.tried |= Context::bit(lease.node);
+        attempts.on_primary = true;
+        Ok(Next::Again)
+    }
+
+    /// The node takes no writes: what was thought a read is one for the primary; and if that was the primary, it is
+    /// about to be replaced.
+    async fn read_only(&mut self, lease: Lease, plan: &Plan, attempts: &mut Attempts) -> Result<Next, Gone> {
+        let primary = plan.marks.any(Marks::PRIMARY) || plan.kind != Kind::Read || attempts.on_primary;
+        let generation = self.worker.shared.view.load().generation;
+        lease.release(self.client.id, false, Instant::now());
+        attempts.on_primary = true;
+        if primary {
+            attempts.refused_by_primary(generation);
+            if !attempts.wait_for_primary(self, generation).await {
+                self.still_read_only().await?;
+                return Ok(Next::Done);
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    /// Counts and tells that a connection broke; returns its node's name.
+    fn give_up(&self, lease: &Lease) -> cluster::NodeId {
+        lease.meter.errors.fetch_add(1, Relaxed);
+        self.worker.pools.sighted(&lease.id, Sighting::Broken);
+        lease.id.clone()
+    }
+
+    /// The node has failed the statement, and another one may run it while there is time.
+    async fn elsewhere(
+        &mut self,
+        plan: &Plan,
+        node: usize,
+        why: String,
+        attempts: &mut Attempts,
+    ) -> Result<Next, Gone> {
+        attempts.tried |= Context::bit(node);
+        attempts.last_error = Some(why);
+        if attempts.in_time(self) {
+            return Ok(Next::Again);
+        }
+        self.nobody(plan, std::mem::take(attempts)).await?;
+        Ok(Next::Done)
+    }
+}
+
+/// Whether a statement that has been sent may be sent again when no answer came.
+fn repeatable(plan: &Plan, work: Work) -> bool {
+    // Outside a transaction, its beginning and its end change nothing.
+    plan.repeatable()
+        || matches!(work, Work::Prepare(_) | Work::FieldList)
+        || matches!(plan.kind, Kind::Begin { .. } | Kind::Commit | Kind::Rollback)
+}

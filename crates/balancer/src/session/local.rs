@@ -1,0 +1,127 @@
+//! What the balancer answers itself: `SHOW tpcw STATUS` and `EXPLAIN ROUTE`.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::route::{Context, Plan, Route, To, replicated};
+use crate::sql::classify::classify;
+use crate::view::ClusterView;
+use crate::wire::resultset::ResultSet;
+
+use super::Session;
+use super::client::Gone;
+
+impl Session {
+    /// Sends a result of the balancer's own.
+    async fn send_result(&mut self, result: &ResultSet) -> Result<(), Gone> {
+        let packets = result.packets(self.client.sequence, self.client.capabilities, self.state.status);
+        Ok(crate::wire::codec::write_all(&self.client.stream, &packets).await?)
+    }
+
+    /// A row a node.
+    pub async fn show_status(&mut self) -> Result<(), Gone> {
+        let result = status(&self.worker.shared.view.load());
+        self.send_result(&result).await
+    }
+
+    /// Where a statement would go now, and why.
+    pub async fn explain_route(&mut self, at: usize) -> Result<(), Gone> {
+        let result = {
+            let view = self.worker.shared.view.load();
+            let text = self.client.payload().get(1 + at..).unwrap_or_default();
+            let statement = classify(text);
+            let plan = Plan::of(&statement, &view);
+            let kind = format!("{:?}", plan.kind).to_lowercase();
+            let route = self.would_go(&plan, &view);
+            let node = match route.to {
+                To::Node(index) | To::WhenApplied(index) => view.node(index).map(|node| node.id.to_string()),
+                To::NoPrimary | To::Nobody => None,
+            };
+            let tied = self.tied.is_some().then(|| tied_by(self));
+            ResultSet {
+                columns: vec!["kind", "node", "reason", "tied_by"],
+                rows: vec![vec![Some(kind), node, Some(route.reason.to_owned()), tied]],
+            }
+        };
+        self.send_result(&result).await
+    }
+
+    fn would_go(&self, plan: &Plan, view: &ClusterView) -> Route {
+        if let Some(index) = self.tied.as_ref().and_then(super::state::Tied::node) {
+            return Route { to: To::Node(index), reason: "the session is tied to its connection" };
+        }
+        let context = Context {
+            view,
+            consistency: self.worker.shared.config.consistency,
+            last_write: &self.state.last_write,
+            autocommit: self.state.autocommit(),
+            tried: 0,
+            behind: self.worker.behind(),
+        };
+        replicated::decide(plan, &context, &mut self.worker.spread.borrow_mut())
+    }
+}
+
+/// What ties a session to its connection, in words.
+fn tied_by(session: &Session) -> String {
+    use crate::sql::classify::Marks;
+    let state = &session.state;
+    [
+        (state.in_transaction(), "transaction"),
+        (state.ties.any(Marks::VARIABLES), "user variables"),
+        (state.ties.any(Marks::TEMPORARY), "temporary tables"),
+        (state.ties.any(Marks::LOCKS), "locks"),
+        (state.ties.any(Marks::UNKNOWN), "a statement with unknown effects"),
+        (state.next_only, "settings of the next transaction"),
+    ]
+    .iter()
+    .filter(|(holds, _)| *holds)
+    .map(|(_, name)| *name)
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn status(view: &ClusterView) -> ResultSet {
+    let rows = view.nodes.iter().map(|node| {
+        let meter = &node.meter;
+        let lag = meter.lag_ms.load(Relaxed);
+        [
+            node.id.to_string(),
+            node.role.to_string(),
+            node.state.as_str().to_owned(),
+            node.address.to_string(),
+            node.weight.to_string(),
+            meter.reads.load(Relaxed).to_string(),
+            meter.writes.load(Relaxed).to_string(),
+            meter.errors.load(Relaxed).to_string(),
+            meter.in_flight.load(Relaxed).to_string(),
+            meter.pinned.load(Relaxed).to_string(),
+            meter.connections.load(Relaxed).to_string(),
+            format!("{:.3}", meter.ewma_us.load(Relaxed) as f64 / 1e3),
+            format!("{:.3}", meter.ping_us.load(Relaxed) as f64 / 1e3),
+        ]
+        .into_iter()
+        .map(Some)
+        .chain([(lag >= 0).then(|| lag.to_string()), Some(meter.applied.load().to_string())])
+        .collect()
+    });
+    ResultSet {
+        columns: vec![
+            "node",
+            "role",
+            "state",
+            "address",
+            "weight",
+            "reads",
+            "writes",
+            "errors",
+            "in_flight",
+            "pinned",
+            "connections",
+            "ewma_ms",
+            "ping_ms",
+            "lag_ms",
+            "applied",
+        ],
+        rows: rows.collect(),
+    }
+}

@@ -1,0 +1,349 @@
+//! One client: login, then a loop of commands.
+
+pub mod client;
+pub mod execute;
+pub mod line;
+mod local;
+pub mod login;
+pub mod prepared;
+pub mod relay;
+pub mod state;
+pub mod worker;
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use self::client::{Client, Gone};
+use self::execute::Work;
+use self::login::LoggedIn;
+use self::prepared::{Prepared, Statement};
+use self::state::{State, Tied};
+use self::worker::Worker;
+use crate::pool::connect::Key;
+use crate::pool::image::Image;
+use crate::pool::statements::Text;
+use crate::route::Plan;
+use crate::sql::classify::{Kind, Marks, classify};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
+use crate::wire::handshake::ChangeUser;
+use crate::wire::prepared as execute_packet;
+
+/// A logged-in client and all that is known of it.
+#[derive(Debug)]
+pub struct Session {
+    worker: Rc<Worker>,
+    client: Client,
+    key: Key,
+    state: State,
+    prepared: Prepared,
+    tied: Option<Tied>,
+}
+
+/// Serves one client until it leaves.
+pub async fn serve(worker: Rc<Worker>, stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let id = worker.shared.next_id.fetch_add(1, Relaxed);
+    let mut client = Client::new(stream, id);
+    match begin(&worker, &mut client).await {
+        Ok(logged_in) => {
+            let mut session = Session::new(worker, client, logged_in);
+            if let Err(Gone::Malformed(error)) = session.run().await {
+                tracing::debug!(client = id, %error, "a client broke the protocol");
+            }
+        }
+        Err(error) => tracing::debug!(client = id, %error, "no login"),
+    }
+}
+
+/// Greeting and login, within their limit; one client too many is sent away.
+async fn begin(worker: &Worker, client: &mut Client) -> Result<LoggedIn, Gone> {
+    let limits = &worker.shared.config.limits;
+    if worker.shared.clients.load(Relaxed) > limits.clients {
+        client.error(1040, "08004", "Too many connections").await?;
+        return Err(Gone::Over);
+    }
+    let limit = Duration::from_millis(limits.login_ms);
+    let logged_in = tokio::time::timeout(limit, login::log_in(client, worker)).await;
+    logged_in.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))?
+}
+
+impl Session {
+    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn) -> Self {
+        let key = Key {
+            account: logged_in.account,
+            capabilities: client.capabilities.and(Capabilities::SHARED),
+            collation: logged_in.collation,
+        };
+        let image = match logged_in.schema {
+            Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
+            None => worker.fresh.clone(),
+        };
+        let state = State::new(image, logged_in.collation);
+        Self { worker, client, key, state, prepared: Prepared::default(), tied: None }
+    }
+
+    /// The command loop.
+    async fn run(&mut self) -> Result<(), Gone> {
+        if !self.enter_schema().await? {
+            return Ok(());
+        }
+        let limits = &self.worker.shared.config.limits;
+        let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
+        loop {
+            if idle == 0 {
+                self.client.receive(0, packet).await?;
+            } else {
+                let idle = Duration::from_millis(idle);
+                let received = tokio::time::timeout(idle, self.client.receive(0, packet)).await;
+                received.map_err(|_| Gone::Over)??;
+            }
+            match Command::of(self.client.payload()) {
+                Ok(Some(command)) => self.obey(command).await?,
+                Ok(None) => self.client.error(1047, "08S01", "Unknown command").await?,
+                Err(error) => {
+                    self.client.error(1835, "HY000", "Malformed communication packet").await?;
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<(), Gone> {
+        match command {
+            Command::Query => self.query().await,
+            Command::Execute => self.execute(false).await,
+            Command::BulkExecute => self.execute(true).await,
+            Command::Prepare => self.prepare().await,
+            Command::CloseStatement => {
+                if let Ok(id) = execute_packet::id(self.client.payload()) {
+                    self.prepared.close(id);
+                }
+                Ok(())
+            }
+            Command::SendLongData => {
+                self.keep_long_data();
+                Ok(())
+            }
+            Command::ResetStatement => self.reset_statement().await,
+            Command::Fetch => self.client.error(1421, "HY000", "The statement has no open cursor").await,
+            Command::Ping => self.client.ok(self.state.status).await,
+            Command::Quit => Err(Gone::Over),
+            Command::InitDb => {
+                let plan = Plan::plain(Kind::Session, Marks::NONE, "default schema");
+                self.perform(Work::Command, plan).await
+            }
+            Command::FieldList => {
+                let plan = Plan::plain(Kind::Read, Marks::NONE, "reads");
+                self.perform(Work::FieldList, plan).await
+            }
+            Command::SetOption => self.set_option().await,
+            Command::Statistics => self.statistics().await,
+            Command::ChangeUser => self.change_user().await,
+            Command::ResetConnection => {
+                self.forget(self.worker.fresh.clone());
+                self.client.ok(self.state.status).await
+            }
+            Command::ProcessKill => self.no_kill().await,
+            Command::BinlogDump | Command::BinlogDumpGtid | Command::RegisterReplica => {
+                let message = "Replication from the balancer is not possible: connect replicas to a node";
+                self.client.error(1227, "42000", message).await
+            }
+        }
+    }
+
+    async fn no_kill(&mut self) -> Result<(), Gone> {
+        let message = "KILL through the balancer is not supported: thread ids of nodes are not the client's";
+        self.client.error(1235, "42000", message).await
+    }
+
+    /// A text.
+    async fn query(&mut self) -> Result<(), Gone> {
+        let plan = self.plan(&self.client.payload()[1..]);
+        match plan.kind {
+            Kind::Status => self.show_status().await,
+            Kind::ExplainRoute(at) => self.explain_route(at).await,
+            Kind::Kill => self.no_kill().await,
+            _ => self.perform(Work::Command, plan).await,
+        }
+    }
+
+    /// What a text is and where it goes.
+    fn plan(&self, text: &[u8]) -> Plan {
+        let statement = classify(text);
+        let mut plan = if statement.hint == Default::default() {
+            Plan::plain(statement.kind, statement.marks, statement.reason)
+        } else {
+            Plan::of(&statement, &self.worker.shared.view.load())
+        };
+        if self.state.odd_texts && matches!(plan.kind, Kind::Read | Kind::Session) {
+            plan.kind = Kind::Write;
+            plan.reason = "the session's texts are read in an unusual way";
+        }
+        plan
+    }
+
+    async fn prepare(&mut self) -> Result<(), Gone> {
+        let plan = self.plan(&self.client.payload()[1..]);
+        if matches!(plan.kind, Kind::Status | Kind::ExplainRoute(_) | Kind::Kill) {
+            let message = "This command is not supported in the prepared statement protocol yet";
+            return self.client.error(1295, "HY000", message).await;
+        }
+        if self.prepared.len() >= prepared::LIMIT {
+            let message = "Can't create more than max_prepared_stmt_count statements (current value: 16382)";
+            return self.client.error(1461, "42000", message).await;
+        }
+        // Preparing changes nothing, whatever the statement will do.
+        let marks = if plan.kind == Kind::Read { plan.marks.only(Marks::PRIMARY) } else { Marks::PRIMARY };
+        let preparing = Plan { kind: Kind::Read, marks, ..plan };
+        let id = self.prepared.next_id();
+        self.perform(Work::Prepare(id), preparing).await
+    }
+
+    /// Keeps a statement that a node has just prepared.
+    fn keep_prepared(&mut self, id: u32, text: Rc<Text>, parameters: u16) {
+        let plan = self.plan(&text.sql);
+        let statement =
+            Statement { text, plan, parameters, types: Vec::new(), bound: 0, long_data: Vec::new() };
+        self.prepared.put(id, statement);
+    }
+
+    async fn execute(&mut self, bulk: bool) -> Result<(), Gone> {
+        let id = match execute_packet::id(self.client.payload()) {
+            // The statement that was prepared last.
+            Ok(u32::MAX) => self.prepared.last(),
+            Ok(id) => id,
+            Err(error) => {
+                self.client.error(1835, "HY000", "Malformed communication packet").await?;
+                return Err(error.into());
+            }
+        };
+        let worker = self.worker.clone();
+        let payload_is_short = self.client.payload().len() < 10;
+        let Some(statement) = self.prepared.get_mut(id) else {
+            let message = format!("Unknown prepared statement handler ({id}) given to EXECUTE");
+            return self.client.error(1243, "HY000", &message).await;
+        };
+        let command = if bulk { "BULK_EXECUTE" } else { "EXECUTE" };
+        if !bulk {
+            match execute_packet::types(self.client.payload(), statement.parameters) {
+                Ok(Some(types)) if types != statement.types => {
+                    statement.types = types.to_vec();
+                    statement.bound = worker.next_bound();
+                }
+                Ok(_) if !payload_is_short => {}
+                _ => {
+                    let message = format!("Incorrect arguments to {command}");
+                    return self.client.error(1210, "HY000", &message).await;
+                }
+            }
+        } else if payload_is_short && self.client.payload().len() < 7 {
+            return self.client.error(1210, "HY000", &format!("Incorrect arguments to {command}")).await;
+        }
+        let plan = statement.plan;
+        let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
+        self.perform(work, plan).await?;
+        if let Some(statement) = self.prepared.get_mut(id) {
+            statement.long_data.clear();
+        }
+        Ok(())
+    }
+
+    /// Keeps a part of a parameter until the statement is executed; one that is not known is ignored, as by servers.
+    fn keep_long_data(&mut self) {
+        let Ok(id) = execute_packet::id(self.client.payload()) else { return };
+        let limit = self.worker.shared.config.limits.packet_bytes;
+        let single = self.client.command < crate::wire::packet::MAX_PAYLOAD;
+        let packet = &self.client.buffer[..self.client.command];
+        if let Some(statement) = self.prepared.get_mut(id)
+            && single
+            && statement.long_data.len() + packet.len() <= limit
+        {
+            statement.long_data.extend_from_slice(packet);
+        }
+    }
+
+    async fn reset_statement(&mut self) -> Result<(), Gone> {
+        let id = execute_packet::id(self.client.payload()).unwrap_or(0);
+        match self.prepared.get_mut(id) {
+            Some(statement) => {
+                statement.long_data.clear();
+                self.client.ok(self.state.status).await
+            }
+            None => {
+                let message = format!("Unknown prepared statement handler ({id}) given to RESET");
+                self.client.error(1243, "HY000", &message).await
+            }
+        }
+    }
+
+    /// Multi-statements may be switched to what was agreed on at login, which is what the node connections do.
+    async fn set_option(&mut self) -> Result<(), Gone> {
+        let on = self.client.payload().get(1..3) == Some(&[0, 0]);
+        let agreed = self.client.capabilities.has(Capabilities::MULTI_STATEMENTS);
+        if on && !agreed {
+            let message = "Multi-statements have to be asked for at login";
+            return self.client.error(1235, "42000", message).await;
+        }
+        let status = self.state.status.to_le_bytes();
+        if self.client.capabilities.has(Capabilities::DEPRECATE_EOF) {
+            let mut ok = crate::wire::reply::ok(self.state.status);
+            ok[0] = 0xFE;
+            return self.client.send(&ok).await;
+        }
+        self.client.send(&[0xFE, 0, 0, status[0], status[1]]).await
+    }
+
+    async fn statistics(&mut self) -> Result<(), Gone> {
+        let shared = &self.worker.shared;
+        let view = shared.view.load();
+        let statements: u64 =
+            view.nodes.iter().map(|n| n.meter.reads.load(Relaxed) + n.meter.writes.load(Relaxed)).sum();
+        let text = format!(
+            "Uptime: {}  Threads: {}  Questions: {statements}  Serving nodes: {}",
+            shared.started.elapsed().as_secs(),
+            shared.clients.load(Relaxed),
+            view.serving()
+        );
+        drop(view);
+        self.client.send(text.as_bytes()).await
+    }
+
+    /// Forgets all state: of the session, and with it the connection that it was tied to.
+    fn forget(&mut self, image: Rc<Image>) {
+        self.tied = None;
+        self.prepared.clear();
+        let last_write = std::mem::take(&mut self.state.last_write);
+        self.state = State::new(image, self.key.collation);
+        self.state.last_write = last_write;
+    }
+
+    /// Logs in again.
+    async fn change_user(&mut self) -> Result<(), Gone> {
+        let asked = match ChangeUser::read(&self.client.payload()[1..]) {
+            Ok(asked) => asked,
+            Err(error) => {
+                self.client.error(1047, "08S01", "Unknown command").await?;
+                return Err(error.into());
+            }
+        };
+        let limit = Duration::from_millis(self.worker.shared.config.limits.login_ms);
+        let worker = self.worker.clone();
+        let again = tokio::time::timeout(limit, login::ask_again(&mut self.client, &worker)).await;
+        let (proof, scramble) = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+        let account = login::prove(&mut self.client, &worker, &asked.name, &proof, &scramble).await?;
+        self.key.account = account;
+        if let Some(collation) = asked.collation.and_then(|collation| u8::try_from(collation).ok()) {
+            self.key.collation = collation;
+        }
+        let image = match asked.schema {
+            Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
+            None => self.worker.fresh.clone(),
+        };
+        self.forget(image);
+        if self.enter_schema().await? { Ok(()) } else { Err(Gone::Over) }
+    }
+}

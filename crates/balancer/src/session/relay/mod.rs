@@ -1,0 +1,3 @@
+//! Bytes between a client and a node.
+
+pub mod one;

@@ -1,0 +1,150 @@
+//! What a session is in the middle of, and what it has seen: taken in from each answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use cluster::NodeId;
+use cluster::replication::gtid::GtidPosition;
+
+use crate::pool::image::Image;
+use crate::pool::lease::Lease;
+use crate::route::Plan;
+use crate::sql::classify::{Kind, Marks};
+use crate::telemetry::Meter;
+use crate::wire::capabilities::status;
+
+use super::relay::one::Seen;
+
+/// The server reads backslashes in texts as they stand.
+const NO_BACKSLASH_ESCAPES: u16 = 0x200;
+
+/// One session's state.
+#[derive(Debug)]
+pub struct State {
+    /// What is set up again on whichever connection its statements run.
+    pub image: Rc<Image>,
+    /// The status that the last answer told.
+    pub status: u16,
+    /// How far its own writes have come.
+    pub last_write: GtidPosition,
+    /// What ties it to its connection.
+    pub ties: Marks,
+    /// A SET TRANSACTION waits for its transaction.
+    pub next_only: bool,
+    /// A transaction was lost with this node, and the client has not ended it yet.
+    pub lost: Option<NodeId>,
+    /// Where its last statement ran: node and connection.
+    pub last: Option<(usize, u64)>,
+    /// Where its last write ran.
+    pub last_writer: Option<(usize, u64)>,
+    /// The last AUTO_INCREMENT id that it was told.
+    pub insert_id: u64,
+    /// Its texts cannot be classified: they are read in another way than supposed.
+    pub odd_texts: bool,
+}
+
+impl State {
+    /// The state after a login.
+    pub fn new(image: Rc<Image>, collation: u8) -> Self {
+        Self {
+            image,
+            status: status::AUTOCOMMIT,
+            last_write: GtidPosition::default(),
+            ties: Marks::NONE,
+            next_only: false,
+            lost: None,
+            last: None,
+            last_writer: None,
+            insert_id: 0,
+            odd_texts: reads_oddly(collation),
+        }
+    }
+
+    /// Whether each statement commits by itself.
+    pub fn autocommit(&self) -> bool {
+        self.status & status::AUTOCOMMIT != 0
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.status & status::IN_TRANSACTION != 0
+    }
+
+    /// Takes in what an answer told, and the state that it left on the connection. Tells whether the session stays on it.
+    /// `ran`: the statement was run, not merely prepared.
+    pub fn take(&mut self, plan: &Plan, ran: bool, seen: &mut Seen, lease: &mut Lease) -> bool {
+        if let Some(told) = seen.status {
+            self.status = told & !status::MORE_RESULTS;
+        }
+        if let Some(image) = seen.image.take() {
+            self.image = Rc::new(image);
+            lease.image = self.image.clone();
+        }
+        self.odd_texts = self.status & NO_BACKSLASH_ESCAPES != 0
+            || reads_oddly(lease.key.collation)
+            || self.image.reads_texts_oddly();
+        if let Some(gtid) = &seen.gtid {
+            self.last_write.merge(gtid);
+        }
+        if seen.insert_id != 0 {
+            self.insert_id = seen.insert_id;
+        }
+        self.ties = self.ties.with(plan.marks.only(Marks::TIES));
+        if plan.marks.any(Marks::NEXT_ONLY) {
+            self.next_only |= seen.error.is_none();
+        } else if ran && plan.kind != Kind::Session && !self.in_transaction() {
+            self.next_only = false;
+        }
+        self.last = Some((lease.node, lease.serial));
+        if plan.kind == Kind::Write {
+            self.last_writer = self.last;
+        }
+        // An error tells no status: with autocommit off, a transaction may have begun all the same.
+        let unsure = seen.error.is_some() && !self.autocommit();
+        self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
+    }
+
+    /// Forgets what was tied to a connection that is gone.
+    pub fn untie(&mut self) {
+        self.ties = Marks::NONE;
+        self.next_only = false;
+        self.status &= !status::IN_TRANSACTION;
+    }
+}
+
+/// Collations of character sets in which a backslash may be half a character.
+fn reads_oddly(collation: u8) -> bool {
+    matches!(collation, 1 | 13 | 28 | 35 | 84 | 87 | 88 | 90 | 95 | 96 | 248..=250)
+}
+
+/// A connection that a session keeps between statements; counted on the node's meter.
+#[derive(Debug)]
+pub struct Tied {
+    lease: Option<Lease>,
+    meter: Arc<Meter>,
+}
+
+impl Tied {
+    /// Keeps a lease.
+    pub fn new(lease: Lease) -> Self {
+        lease.meter.pinned.fetch_add(1, Relaxed);
+        Self { meter: lease.meter.clone(), lease: Some(lease) }
+    }
+
+    /// The node that it is tied to.
+    pub fn node(&self) -> Option<usize> {
+        self.lease.as_ref().map(|lease| lease.node)
+    }
+
+    /// The lease again, to run a statement on; the node counts as pinned until `self` is dropped.
+    pub fn lend(&mut self) -> Lease {
+        self.lease.take().expect("a tie lends its lease once, then it is replaced")
+    }
+}
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        self.meter.pinned.fetch_sub(1, Relaxed);
+    }
+}

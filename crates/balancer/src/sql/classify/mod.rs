@@ -1,0 +1,159 @@
+//! Text → [`Statement`]: by all its tokens, never by the first word alone. In doubt a statement is a write.
+
+mod kinds;
+mod set;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod words;
+
+use self::tokens::Tokens;
+use super::hint::Hint;
+use super::lexer::Token;
+
+/// What a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Changes nothing: may go to a replica, may be tried again.
+    Read,
+    /// Sets up the session: is harmless anywhere, may be tried again.
+    Session,
+    /// May change something: runs on the primary, at most once.
+    Write,
+    /// Begins a transaction.
+    Begin {
+        /// It promises to change nothing, so that a replica will do.
+        read_only: bool,
+    },
+    /// Ends a transaction, keeping its changes.
+    Commit,
+    /// Ends a transaction, undoing its changes.
+    Rollback,
+    /// `SHOW tpcw STATUS`: the balancer answers.
+    Status,
+    /// `EXPLAIN ROUTE …`: the balancer answers; the statement begins at this byte.
+    ExplainRoute(usize),
+    /// `KILL`: node connections are not the client's to kill.
+    Kill,
+}
+
+/// What else is known of a statement, as a set of bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(u16);
+
+impl Marks {
+    /// No mark.
+    pub const NONE: Self = Self(0);
+    /// Though a read, for the primary: it locks, or asks about what only the primary knows.
+    pub const PRIMARY: Self = Self(1);
+    /// Leaves user variables behind.
+    pub const VARIABLES: Self = Self(1 << 1);
+    /// Leaves temporary tables behind.
+    pub const TEMPORARY: Self = Self(1 << 2);
+    /// Leaves locks behind.
+    pub const LOCKS: Self = Self(1 << 3);
+    /// Leaves behind, or may leave, what cannot be told from its text.
+    pub const UNKNOWN: Self = Self(1 << 4);
+    /// Asks about the session's last statement: warnings, counts.
+    pub const ASKS_LAST: Self = Self(1 << 5);
+    /// Asks about the session's last write: LAST_INSERT_ID and its like.
+    pub const ASKS_WRITE: Self = Self(1 << 6);
+    /// May commit by itself what a transaction has done so far.
+    pub const COMMITS: Self = Self(1 << 7);
+    /// Holds for the next transaction only.
+    pub const NEXT_ONLY: Self = Self(1 << 8);
+    /// Changes a collation, which the server does not tell.
+    pub const COLLATION: Self = Self(1 << 9);
+    /// Counts rows for FOUND_ROWS().
+    pub const COUNTS: Self = Self(1 << 10);
+    /// More than one statement.
+    pub const SEVERAL: Self = Self(1 << 12);
+    /// What ties a session to its connection.
+    pub const TIES: Self = Self(Self::VARIABLES.0 | Self::TEMPORARY.0 | Self::LOCKS.0 | Self::UNKNOWN.0);
+
+    /// Whether any of `other` is in here.
+    pub fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// With `other`.
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in `other` too.
+    pub fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A classified statement (or several in one text, taken together).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// What else is known.
+    pub marks: Marks,
+    /// Why, for `EXPLAIN ROUTE`.
+    pub reason: &'static str,
+    /// What a comment asks for.
+    pub hint: Hint<'a>,
+}
+
+/// Looks at a text.
+pub fn classify(text: &[u8]) -> Statement<'_> {
+    let mut tokens = Tokens::new(text);
+    let mut whole: Option<One> = None;
+    while let Some(first) = tokens.next() {
+        if first == Token::Mark(b';') {
+            continue;
+        }
+        let one = kinds::statement(first, &mut tokens);
+        whole = Some(match whole {
+            None => one,
+            Some(before) => together(before, one),
+        });
+    }
+    let mut whole = whole.unwrap_or(One::new(Kind::Session, "nothing to run"));
+    if tokens.version_comment && whole.kind == Kind::Read {
+        whole.marks = whole.marks.with(Marks::PRIMARY);
+        whole.reason = "a comment that some servers execute";
+    }
+    Statement { kind: whole.kind, marks: whole.marks, reason: whole.reason, hint: tokens.hint }
+}
+
+#[derive(Clone, Copy)]
+struct One {
+    kind: Kind,
+    marks: Marks,
+    reason: &'static str,
+}
+
+impl One {
+    fn new(kind: Kind, reason: &'static str) -> Self {
+        Self { kind, marks: Marks::NONE, reason }
+    }
+
+    fn with(mut self, marks: Marks) -> Self {
+        self.marks = self.marks.with(marks);
+        self
+    }
+}
+
+/// Several statements in one text are as much as the most that any of them is.
+fn together(a: One, b: One) -> One {
+    let marks = a.marks.with(b.marks).with(Marks::SEVERAL);
+    match (a.kind, b.kind) {
+        (Kind::Read, Kind::Read) => One { kind: Kind::Read, marks, reason: b.reason },
+        _ => One {
+            kind: Kind::Write,
+            marks: marks.with(Marks::COMMITS),
+            reason: "several statements in one text",
+        },
+    }
+}

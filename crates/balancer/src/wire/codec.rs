@@ -1,0 +1,121 @@
+//! The only code that touches a stream.
+//!
+//! Reading goes through tokio's `AsyncRead`, which after a short read asks the kernel no second time. Writing tries at
+//! once and waits only when the peer is slow.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpStream;
+
+use super::packet::{HEADER, MAX_PAYLOAD, Malformed, header};
+
+/// Spare room that a buffer has before each read.
+const ROOM: usize = 16 << 10;
+/// A peer that takes nothing for longer is given up, as servers do (`net_write_timeout`).
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Reads once into the buffer; `false`: the peer has closed.
+pub async fn read_more(stream: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<bool> {
+    read_with_room(stream, buffer, ROOM).await
+}
+
+/// As [`read_more`], with less spare room.
+pub async fn read_with_room(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    room: usize,
+) -> io::Result<bool> {
+    if buffer.capacity() - buffer.len() < room / 4 {
+        buffer.reserve(room);
+    }
+    Ok(stream.read_buf(buffer).await? > 0)
+}
+
+/// Writes all of it.
+///
+/// # Errors
+/// The stream's own, or `TimedOut` for a peer that takes nothing for a minute.
+pub async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::timeout(WRITE_LIMIT, stream.writable()).await??;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// What stands at the front of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// Not yet whole.
+    Partial,
+    /// A whole command, over one or more packets: so many bytes with headers; the last packet had this sequence number.
+    Whole(usize, u8),
+    /// Longer than allowed.
+    TooLong,
+}
+
+/// Looks for a whole command whose packets count from `sequence`.
+///
+/// # Errors
+/// A wrong sequence number.
+pub fn front(buffer: &[u8], sequence: u8, limit: usize) -> Result<Front, Malformed> {
+    let mut at = 0;
+    let mut expected = sequence;
+    loop {
+        let Some((length, found)) = header(&buffer[at..]) else { return Ok(Front::Partial) };
+        if found != expected {
+            return Err(Malformed::Sequence);
+        }
+        at += HEADER + length;
+        if at > limit.saturating_add(HEADER) {
+            return Ok(Front::TooLong);
+        }
+        if buffer.len() < at {
+            return Ok(Front::Partial);
+        }
+        if length < MAX_PAYLOAD {
+            return Ok(Front::Whole(at, found));
+        }
+        expected = expected.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::packet::put_packet;
+
+    #[test]
+    fn a_command_is_taken_when_it_is_whole() {
+        let mut bytes = Vec::new();
+        put_packet(&mut bytes, 0, b"\x03select 1");
+        for end in 0..bytes.len() {
+            assert_eq!(front(&bytes[..end], 0, 100), Ok(Front::Partial));
+        }
+        let whole = bytes.len();
+        assert_eq!(front(&bytes, 0, 100), Ok(Front::Whole(whole, 0)));
+        put_packet(&mut bytes, 0, b"\x0e");
+        assert_eq!(front(&bytes, 0, 100), Ok(Front::Whole(whole, 0)), "the next command is left alone");
+        assert_eq!(front(&bytes, 0, 5), Ok(Front::TooLong));
+        assert_eq!(front(&bytes, 1, 100), Err(Malformed::Sequence));
+    }
+
+    #[test]
+    fn a_long_command_is_taken_with_all_its_packets() {
+        let mut bytes = Vec::new();
+        put_packet(&mut bytes, 0, &vec![3; MAX_PAYLOAD + 10]);
+        assert_eq!(front(&bytes, 0, usize::MAX), Ok(Front::Whole(bytes.len(), 1)));
+        assert_eq!(front(&bytes[..bytes.len() - 1], 0, usize::MAX), Ok(Front::Partial));
+        assert_eq!(front(&bytes, 0, MAX_PAYLOAD), Ok(Front::TooLong));
+    }
+}

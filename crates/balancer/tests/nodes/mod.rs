@@ -1,0 +1,261 @@
+//! Real MariaDB processes for tests: own folders, free ports, ended by their process handle.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use balancer::config::{Account, Config, Node as NodeConfig};
+use balancer::dataplane::{self, DataPlane};
+use balancer::telemetry::{Meter, Sighting};
+use balancer::view::{ClusterView, NodeState, NodeView, Strategy, ViewCell};
+use cluster::{NodeId, Role};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// A server process.
+pub struct Node {
+    child: Child,
+    folder: tempfile::TempDir,
+    pub port: u16,
+    number: u32,
+}
+
+/// A fresh data folder, made once and kept in the build folder; whoever is first puts it in place whole.
+fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let build = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let kept = build.join("mariadb-template");
+        if kept.exists() {
+            return kept;
+        }
+        let folder = tempfile::tempdir_in(build).unwrap();
+        let made = Command::new("mariadb-install-db")
+            .args([
+                "--no-defaults",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+                "--user=root",
+            ])
+            .args(["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M"])
+            .arg(format!("--datadir={}", folder.path().join("data").display()))
+            .output()
+            .expect("mariadb-install-db runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let placed = std::fs::rename(folder.path().join("data"), &kept);
+        assert!(placed.is_ok() || kept.exists(), "{placed:?}");
+        kept
+    })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Node {
+    /// Starts server `number` and makes the accounts; `shop` has no SUPER.
+    pub async fn start(number: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let copied = Command::new("cp").arg("-r").arg(template()).arg(&data).status().unwrap();
+        assert!(copied.success());
+        let port = free_port();
+        let child = spawn(folder.path(), port, number);
+        let node = Self { child, folder, port, number };
+        let mut root = node.root().await;
+        for sql in [
+            "SET sql_log_bin = 0",
+            "CREATE DATABASE tpcw",
+            "CREATE USER shop@'%' IDENTIFIED BY 'secret'",
+            "GRANT ALL ON tpcw.* TO shop@'%'",
+            "CREATE USER repl@'%' IDENTIFIED BY 'repl'",
+            "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
+        ] {
+            root.query_drop(sql).await.unwrap();
+        }
+        node
+    }
+
+    /// A connection as root, retried until the server is up.
+    pub async fn root(&self) -> Conn {
+        for _ in 0..600 {
+            if let Ok(conn) = Conn::new(opts(self.port, "root", "")).await {
+                return conn;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("the server on port {} does not come up", self.port);
+    }
+
+    pub fn shop(&self) -> OptsBuilder {
+        opts(self.port, "shop", "secret").db_name(Some("tpcw"))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// Follows another node from where both are.
+    pub async fn follow(&self, primary: &Node) {
+        let mut root = self.root().await;
+        root.query_drop(format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos",
+            primary.port
+        ))
+        .await
+        .unwrap();
+        root.query_drop("START SLAVE").await.unwrap();
+        root.query_drop("SET GLOBAL read_only = 1").await.unwrap();
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Stops or continues the process, as SIGSTOP and SIGCONT do.
+    pub async fn pause(&self, paused: bool) {
+        let signal = if paused { "-STOP" } else { "-CONT" };
+        assert!(
+            Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap().success()
+        );
+        // The signal reaches one thread after the other.
+        while paused != self.stands_still() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads.flatten().all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        })
+    }
+
+    /// Starts it again where it was.
+    pub async fn restart(&mut self) {
+        self.child = spawn(self.folder.path(), self.port, self.number);
+        drop(self.root().await);
+    }
+}
+
+fn spawn(folder: &Path, port: u16, number: u32) -> Child {
+    Command::new("mariadbd")
+        .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
+        .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--performance-schema=OFF"])
+        .args(["--log-bin=bin", "--gtid-strict-mode=ON", "--log-slave-updates=ON", "--local-infile=1"])
+        .args(["--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--max-connections=400"])
+        .arg(format!("--datadir={}", folder.join("data").display()))
+        .arg(format!("--socket={}", folder.join("socket").display()))
+        .arg(format!("--pid-file={}", folder.join("pid").display()))
+        .arg(format!("--port={port}"))
+        .arg(format!("--server-id={number}"))
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.join("log")).unwrap())
+        .spawn()
+        .expect("mariadbd runs")
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Options for a client: TCP always, no questions at connect.
+pub fn opts(port: u16, user: &str, password: &str) -> OptsBuilder {
+    OptsBuilder::default()
+        .ip_or_hostname("127.0.0.1")
+        .tcp_port(port)
+        .user(Some(user))
+        .pass(Some(password))
+        .prefer_socket(false)
+        .stmt_cache_size(256)
+        .max_allowed_packet(Some(16 << 20))
+        .wait_timeout(Some(28_800))
+}
+
+/// A data plane in front of nodes; the first is the primary.
+pub struct Front {
+    pub plane: DataPlane,
+    pub view: Arc<ViewCell>,
+    pub sightings: mpsc::Receiver<(NodeId, Sighting)>,
+    pub stop: CancellationToken,
+}
+
+impl Front {
+    pub fn start(nodes: &[&Node]) -> Self {
+        Self::start_with(nodes, |_| {})
+    }
+
+    pub fn start_with(nodes: &[&Node], change: impl FnOnce(&mut Config)) -> Self {
+        let account = |name: &str, password: &str| Account { name: name.into(), password: password.into() };
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin: None,
+            workers: 2,
+            strategy: Strategy::RoundRobin,
+            consistency: Default::default(),
+            accounts: vec![account("shop", "secret"), account("root", "")],
+            operator: account("root", ""),
+            replication: account("repl", "repl"),
+            nodes: Vec::<NodeConfig>::new(),
+            health: Default::default(),
+            failover: Default::default(),
+            elastic: Default::default(),
+            pool: Default::default(),
+            limits: Default::default(),
+            state_file: None,
+        };
+        change(&mut config);
+        let views = nodes.iter().enumerate().map(|(index, node)| NodeView {
+            id: NodeId::new(format!("n{}", index + 1)),
+            index,
+            address: node.address(),
+            role: if index == 0 { Role::Primary } else { Role::Replica },
+            state: NodeState::Serving,
+            weight: 1,
+            epoch: 1,
+            meter: Arc::new(Meter::default()),
+        });
+        let first = ClusterView { generation: 1, nodes: views.collect(), strategy: config.strategy };
+        let view = Arc::new(ViewCell::new(first));
+        let (sender, sightings) = mpsc::channel(64);
+        let stop = CancellationToken::new();
+        let plane = dataplane::start(Arc::new(config), view.clone(), sender, stop.clone()).unwrap();
+        Self { plane, view, sightings, stop }
+    }
+
+    /// Publishes a changed view.
+    pub fn publish(&self, change: impl FnOnce(&mut ClusterView)) {
+        let mut next = ClusterView::clone(&self.view.load());
+        change(&mut next);
+        self.view.publish(next);
+    }
+
+    pub fn port(&self) -> u16 {
+        self.plane.address.port()
+    }
+
+    pub fn shop(&self) -> OptsBuilder {
+        opts(self.port(), "shop", "secret").db_name(Some("tpcw"))
+    }
+
+    pub async fn client(&self) -> Conn {
+        Conn::new(self.shop()).await.unwrap()
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
