@@ -1,0 +1,208 @@
+//! The rows of a run folder that come once a second, and those that come at its end.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bookstore::mix::wirt_limit;
+use bookstore::store::FailureClass;
+use bookstore::{Interaction, Mix};
+use hdrhistogram::Histogram;
+use report::ReportError;
+use report::record::{
+    ErrorRow, FINE_BIN_MS, FineRow, GeneratorRow, HistogramLog, InteractionRow, NodeRow, SecondRow,
+    TAG_ERROR, TAG_READ, TAG_WRITE, Table, ThinkRow, TransitionRow, write_table,
+};
+
+use super::collector::Totals;
+use super::slice::{PAGES, Slice};
+
+/// The tables that grow while a run goes on.
+#[derive(Debug)]
+pub(crate) struct Files {
+    folder: PathBuf,
+    seconds: Table<SecondRow>,
+    nodes: Table<NodeRow>,
+    errors: Table<ErrorRow>,
+    fine: Table<FineRow>,
+    generator: Table<GeneratorRow>,
+    histograms: HistogramLog,
+}
+
+/// What a second's rows need beside its slice.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub second: u32,
+    pub phase: String,
+    pub measured: bool,
+    pub sessions: u32,
+    pub cpu_share: f64,
+}
+
+impl Files {
+    pub(crate) fn create(folder: &Path, load_started: SystemTime) -> Result<Self, ReportError> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            seconds: Table::create(folder)?,
+            nodes: Table::create(folder)?,
+            errors: Table::create(folder)?,
+            fine: Table::create(folder)?,
+            generator: Table::create(folder)?,
+            histograms: HistogramLog::create(folder, load_started)?,
+        })
+    }
+
+    /// Writes all rows of a second and hands back the one of `seconds.csv`.
+    pub(crate) fn append(
+        &mut self,
+        frame: &Frame,
+        slice: &Slice,
+        nodes: &[NodeRow],
+    ) -> Result<SecondRow, ReportError> {
+        let row = second_row(frame, slice, nodes);
+        self.errors.append_all(&error_rows(frame.second, slice))?;
+        self.fine.append_all(&fine_rows(frame.second, slice))?;
+        self.generator.append(&generator_row(frame, slice))?;
+        self.nodes.append_all(nodes)?;
+        self.append_histograms(frame.second, slice)?;
+        // Last, so that a second with a row has all its others too.
+        self.seconds.append(&row)?;
+        Ok(row)
+    }
+
+    fn append_histograms(&mut self, second: u32, slice: &Slice) -> Result<(), ReportError> {
+        let (start, length) = (Duration::from_secs(second.into()), Duration::from_secs(1));
+        let pages = Interaction::ALL.map(Interaction::name).into_iter().zip(&slice.pages);
+        let others = [(TAG_READ, &slice.reads), (TAG_WRITE, &slice.writes), (TAG_ERROR, &slice.failed)];
+        pages
+            .chain(others)
+            .try_for_each(|(tag, histogram)| self.histograms.append(start, length, tag, histogram))
+    }
+
+    /// Writes the tables that are known at the end.
+    pub(crate) fn finish(
+        &self,
+        mix: Mix,
+        limit_share: f64,
+        think_mean: Duration,
+        totals: &Totals,
+    ) -> Result<(), ReportError> {
+        write_table(&self.folder, &interaction_rows(mix, limit_share, &totals.measured))?;
+        write_table(&self.folder, &think_rows(think_mean, &totals.whole))?;
+        write_table(&self.folder, &transition_rows(&totals.whole))
+    }
+}
+
+fn ms(us: u64) -> f64 {
+    us as f64 / 1000.0
+}
+
+/// A quantile in ms; 0 of nothing.
+fn quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    if histogram.is_empty() { 0.0 } else { ms(histogram.value_at_quantile(quantile)) }
+}
+
+fn max(histogram: &Histogram<u64>) -> f64 {
+    if histogram.is_empty() { 0.0 } else { ms(histogram.max()) }
+}
+
+fn mean(histogram: &Histogram<u64>) -> f64 {
+    histogram.mean() / 1000.0
+}
+
+fn second_row(frame: &Frame, slice: &Slice, nodes: &[NodeRow]) -> SecondRow {
+    let pages = slice.all_pages();
+    SecondRow {
+        second: frame.second,
+        phase: frame.phase.clone(),
+        sessions: frame.sessions,
+        interactions: pages.len(),
+        errors: slice.failures(),
+        wips: pages.len() as f64,
+        p50_ms: quantile(&pages, 0.5),
+        p90_ms: quantile(&pages, 0.9),
+        p99_ms: quantile(&pages, 0.99),
+        max_ms: max(&pages),
+        reads: slice.reads.len(),
+        writes: slice.writes.len(),
+        read_mean_ms: mean(&slice.reads),
+        write_mean_ms: mean(&slice.writes),
+        serving_nodes: nodes.iter().filter(|node| node.state == "serving").count() as u32,
+        measured: frame.measured,
+    }
+}
+
+fn error_rows(second: u32, slice: &Slice) -> Vec<ErrorRow> {
+    let mut rows = Vec::new();
+    for interaction in Interaction::ALL {
+        for class in FailureClass::ALL {
+            let count = slice.errors[interaction.index()][class.index()];
+            if count > 0 {
+                let (interaction, class) = (interaction.name().to_owned(), class.name().to_owned());
+                rows.push(ErrorRow { second, interaction, class, count });
+            }
+        }
+    }
+    rows
+}
+
+fn fine_rows(second: u32, slice: &Slice) -> Vec<FineRow> {
+    let start = u64::from(second) * 1000;
+    let bins = (0..).map(|bin| start + bin * FINE_BIN_MS).zip(&slice.bins);
+    bins.map(|(ms, bin)| FineRow { ms, ok: bin.ok, errors: bin.errors, writes_ok: bin.writes_ok }).collect()
+}
+
+fn generator_row(frame: &Frame, slice: &Slice) -> GeneratorRow {
+    GeneratorRow {
+        second: frame.second,
+        cpu_share: frame.cpu_share,
+        late_p50_ms: quantile(&slice.late, 0.5),
+        late_p99_ms: quantile(&slice.late, 0.99),
+        late_max_ms: max(&slice.late),
+    }
+}
+
+fn interaction_rows(mix: Mix, limit_share: f64, measured: &Slice) -> Vec<InteractionRow> {
+    let all = measured.served().max(1) as f64;
+    let row = |interaction: Interaction| {
+        let histogram = &measured.pages[interaction.index()];
+        let limit_ms = wirt_limit(interaction).as_secs_f64() * 1000.0 * limit_share;
+        let p90_ms = quantile(histogram, 0.9);
+        InteractionRow {
+            interaction: interaction.name().to_owned(),
+            count: histogram.len(),
+            errors: measured.errors[interaction.index()].iter().sum(),
+            share_pct: 100.0 * histogram.len() as f64 / all,
+            target_share_pct: mix.required_share(interaction),
+            mean_ms: mean(histogram),
+            p50_ms: quantile(histogram, 0.5),
+            p90_ms,
+            p95_ms: quantile(histogram, 0.95),
+            p99_ms: quantile(histogram, 0.99),
+            p999_ms: quantile(histogram, 0.999),
+            max_ms: max(histogram),
+            limit_ms,
+            within_limit: p90_ms <= limit_ms,
+        }
+    };
+    Interaction::ALL.map(row).into()
+}
+
+fn think_rows(think_mean: Duration, whole: &Slice) -> Vec<ThinkRow> {
+    if think_mean.is_zero() {
+        return vec![ThinkRow { le_ms: 0.0, count: whole.thinks.iter().sum() }];
+    }
+    let width = think_mean.as_secs_f64() * 100.0;
+    let ends = (1..).map(|number| f64::from(number) * width).zip(whole.thinks);
+    ends.map(|(le_ms, count)| ThinkRow { le_ms, count }).collect()
+}
+
+fn transition_rows(whole: &Slice) -> Vec<TransitionRow> {
+    let mut rows = Vec::new();
+    for (from, counts) in whole.transitions.iter().enumerate() {
+        let from = if from == PAGES { "start" } else { Interaction::ALL[from].name() };
+        for (to, count) in Interaction::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0) {
+            rows.push(TransitionRow { from: from.to_owned(), to: to.name().to_owned(), count: *count });
+        }
+    }
+    rows
+}

@@ -1,0 +1,83 @@
+//! Moves the number of browsers through the phases.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use report::record::EventKind;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::recorder::events::EventLog;
+use crate::schedule::Plan;
+use crate::session::Crew;
+
+/// How often the number of browsers is looked at.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// How long browsers stay after the load's last second, so that its row still shows them. What ends meanwhile is not counted.
+const LINGER: Duration = Duration::from_millis(20);
+
+pub(super) struct Conductor<T> {
+    pub crew: Arc<Crew<T>>,
+    pub plan: Plan,
+    pub events: Arc<EventLog>,
+    /// Dropped at the end, which tells the workers to end.
+    pub level: watch::Sender<u32>,
+    pub stop: CancellationToken,
+}
+
+impl<T> Conductor<T> {
+    /// Conducts the load to its end, which it sets; true when it was stopped before.
+    pub(super) async fn conduct(self, ended: &OnceLock<Duration>) -> bool {
+        let end = self.end();
+        let phases = async {
+            for (second, phase) in self.plan.starts() {
+                sleep_until(self.at(Duration::from_secs(second.into()))).await;
+                let (at, kind) = (Instant::now(), phase.kind.name());
+                let detail = format!("{} s, to {} browsers", phase.seconds, self.plan.level_of(phase));
+                self.events.tell(at, EventKind::Phase, "", &phase.name, &format!("{kind}, {detail}"));
+            }
+            std::future::pending::<()>().await;
+        };
+        let interrupted = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => true,
+            () = sleep_until(self.at(end + LINGER)) => false,
+            () = self.enough() => false,
+            () = self.levels() => false,
+            () = phases => false,
+        };
+        if interrupted {
+            self.crew.hurry.cancel();
+        }
+        let now = self.crew.start.elapsed();
+        // A load that runs to its end fills its last second; waking up a little later changes nothing about that.
+        let _ = ended.set(if interrupted { now } else { Duration::from_secs(now.as_secs()) });
+        interrupted
+    }
+
+    fn end(&self) -> Duration {
+        Duration::from_secs(self.plan.seconds().into())
+    }
+
+    fn at(&self, offset: Duration) -> Instant {
+        self.crew.start + offset
+    }
+
+    /// The end of the second in which enough pages had been served.
+    async fn enough(&self) {
+        self.crew.enough.cancelled().await;
+        let second = self.crew.start.elapsed().as_secs() + 1;
+        sleep_until(self.at(Duration::from_secs(second) + LINGER)).await;
+    }
+
+    async fn levels(&self) {
+        for at in (0_u32..).map(|beat| BEAT * beat).take_while(|at| *at < self.end()) {
+            sleep_until(self.at(at)).await;
+            let level = self.plan.sessions_at(at);
+            self.level.send_if_modified(|now| std::mem::replace(now, level) != level);
+        }
+        std::future::pending::<()>().await;
+    }
+}

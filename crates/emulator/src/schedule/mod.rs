@@ -1,0 +1,8 @@
+//! When what happens: phases with their numbers of browsers, and events to ask the cluster for.
+
+mod event;
+pub(crate) mod perform;
+mod phase;
+
+pub use event::{Event, EventAction};
+pub use phase::{Level, Phase, PhaseKind, Plan};

@@ -1,0 +1,340 @@
+//! One emulated browser: choose, perform, record, think.
+//!
+//! ```text
+//!          ┌────────────── think ◄─────────────┐
+//!          ▼                                   │
+//!  ──► choose ──► wait until due ──► ask ──► served
+//!                      │              │ ▲      │
+//!                      │       failed ▼ │      │ given up: the walk goes on from here
+//!                      ▼           back off ───┘
+//!                     end ◄────────── told to end, at the boundary of a page
+//! ```
+//!
+//! A page is chosen before the browser thinks, and its request, with every choice in it, is made once: however often it fails
+//! and whenever it succeeds, the browser walks the same way. Its latency counts from when it was due, the end of the think
+//! time, to its success, the failed tries and waits in between included.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bookstore::store::{FailureClass, StoreError};
+use bookstore::{Input, Interaction, Mix, Page, Request, Shop, Visit, prepare};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::alarm::Alarm;
+use crate::generator::Threads;
+use crate::guarantees::Memory;
+use crate::ledger::{Entry, Ledger, Outcome};
+use crate::recorder::tally::Tally;
+use crate::seed::{Life, Purpose, derive, stream};
+use crate::target::{Link, Target};
+use crate::think::{ThinkTime, unit, visit_length};
+use crate::workload::Retry;
+
+/// What all browsers of a run share.
+#[derive(Debug)]
+pub(crate) struct Crew<T> {
+    pub target: T,
+    pub shop: Shop,
+    pub mix: Mix,
+    pub think: ThinkTime,
+    pub visit_length: Duration,
+    pub retry: Retry,
+    pub seed: u64,
+    pub start: Instant,
+    pub ledger: Ledger,
+    /// Browsers running.
+    pub running: AtomicU32,
+    /// Pages that ended well.
+    pub served: AtomicU64,
+    /// Cancelled when `served` reaches it.
+    pub stop_after: Option<u64>,
+    pub enough: CancellationToken,
+    /// Cancelled when the run is stopped from outside: nobody waits for long then.
+    pub hurry: CancellationToken,
+    pub threads: Threads,
+}
+
+impl<T> Crew<T> {
+    fn count_page(&self) {
+        let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.stop_after.is_some_and(|most| served >= most) {
+            self.enough.cancel();
+        }
+    }
+}
+
+/// Browses until told to end.
+pub(crate) async fn browse<T: Target>(
+    crew: Arc<Crew<T>>,
+    tally: Arc<Tally>,
+    alarm: Alarm,
+    life: Life,
+    told: CancellationToken,
+) {
+    let _running = Running::count(&crew.running);
+    let mut browser = Browser::new(&crew, &tally, &alarm, life, told);
+    let mut due = Instant::now() + crew.think.first_wait(&mut browser.think);
+    let mut thought = None;
+    loop {
+        let page = browser.choose().await;
+        let request = prepare(page, &crew.shop, &browser.visit, &mut browser.input);
+        if !browser.waited_until(due).await {
+            break;
+        }
+        let now = Instant::now();
+        tally.woke(now, thought, now - due);
+        browser.see(page, request, due).await;
+        if browser.told.is_cancelled() {
+            break;
+        }
+        let think = crew.think.draw(&mut browser.think);
+        thought = Some(means(think, crew.think.mean()));
+        due = Instant::now() + think;
+    }
+    browser.leave().await;
+}
+
+fn means(think: Duration, mean: Duration) -> f64 {
+    if mean.is_zero() { 0.0 } else { think.as_secs_f64() / mean.as_secs_f64() }
+}
+
+/// Counts a browser for as long as it runs, however it ends.
+struct Running<'a>(&'a AtomicU32);
+
+impl<'a> Running<'a> {
+    fn count(running: &'a AtomicU32) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(running)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Browser<'a, T: Target> {
+    crew: &'a Crew<T>,
+    tally: &'a Tally,
+    alarm: &'a Alarm,
+    number: u32,
+    told: CancellationToken,
+    walk: Input,
+    input: Input,
+    think: Xoshiro256PlusPlus,
+    visits: Xoshiro256PlusPlus,
+    jitter: Xoshiro256PlusPlus,
+    visit: Visit,
+    visit_ends: Instant,
+    /// The page that was asked for last, whatever became of it.
+    page: Option<Interaction>,
+    /// The page before it in this visit, for the table of transitions.
+    from: Option<Interaction>,
+    link: Option<T::Link>,
+    /// Connections made so far.
+    connections: u64,
+    /// Whether the last connection was lost, not left.
+    lost: bool,
+    memory: Memory,
+}
+
+impl<'a, T: Target> Browser<'a, T> {
+    fn new(
+        crew: &'a Crew<T>,
+        tally: &'a Tally,
+        alarm: &'a Alarm,
+        life: Life,
+        told: CancellationToken,
+    ) -> Self {
+        let random = |purpose| stream(crew.seed, life, purpose);
+        let input = |purpose| Input::new(derive(crew.seed, life, purpose));
+        Self {
+            crew,
+            tally,
+            alarm,
+            number: life.browser,
+            told,
+            walk: input(Purpose::Walk),
+            input: input(Purpose::Input),
+            think: random(Purpose::Think),
+            visits: random(Purpose::Visit),
+            jitter: random(Purpose::Retry),
+            visit: Visit::default(),
+            visit_ends: Instant::now(),
+            page: None,
+            from: None,
+            link: None,
+            connections: 0,
+            lost: false,
+            memory: Memory::default(),
+        }
+    }
+
+    /// The next page. Where it is home and the visit has lasted long enough, the next visitor begins with it.
+    async fn choose(&mut self) -> Interaction {
+        let next = match self.page {
+            None => Interaction::Home,
+            Some(page) => self.crew.mix.transitions().next(page, self.walk.uniform(1, 9_999) as u16),
+        };
+        self.from = self.page;
+        if next == Interaction::Home && Instant::now() >= self.visit_ends {
+            self.begin_visit().await;
+        }
+        self.page = Some(next);
+        next
+    }
+
+    async fn begin_visit(&mut self) {
+        self.leave().await;
+        self.visit = Visit::new(&self.crew.shop, &mut self.input);
+        self.visit_ends = Instant::now() + visit_length(self.crew.visit_length, &mut self.visits);
+        self.memory.clear();
+        self.from = None;
+    }
+
+    async fn leave(&mut self) {
+        self.lost = false;
+        if let Some(link) = self.link.take() {
+            link.close().await;
+        }
+    }
+
+    /// False when told to end before that.
+    async fn waited_until(&mut self, due: Instant) -> bool {
+        tokio::select! {
+            biased;
+            () = self.told.cancelled() => false,
+            () = self.alarm.sleep_until(due) => true,
+        }
+    }
+
+    /// Asks for a page until it is there, it is given up, or the browser is told to end.
+    async fn see(&mut self, page: Interaction, mut request: Request, due: Instant) {
+        let (mut tries, mut refusals, mut begun) = (0, 0, due);
+        loop {
+            tries += 1;
+            let pending = PendingOrder::of(&mut request, self.crew, self.number);
+            let result = self.attempt(&request).await;
+            let now = Instant::now();
+            if let Some(pending) = pending {
+                pending.settle(&result);
+            }
+            let error = match result {
+                Ok(shown) => return self.served(page, &request, &shown, now, now - due),
+                Err(error) => error,
+            };
+            self.failed(page, &error, now, now - begun);
+            refusals += u32::from(error.class == FailureClass::Refused);
+            if self.gives_up(page, &error, refusals).await {
+                return;
+            }
+            let wait = self.crew.retry.wait(tries, unit(&mut self.jitter));
+            if !self.waited_until(now + wait).await {
+                return self.tally.gave_up(now);
+            }
+            begun = Instant::now();
+        }
+    }
+
+    async fn attempt(&mut self, request: &Request) -> Result<Page, StoreError> {
+        if self.link.is_none() {
+            let link = self.crew.target.connect().await.inspect_err(|_| self.lost = true)?;
+            self.link = Some(link);
+            self.connections += 1;
+            if std::mem::take(&mut self.lost) {
+                self.tally.reconnected(Instant::now());
+            }
+        }
+        let link = self.link.as_mut().expect("there is one now");
+        link.answered().clear();
+        link.ask(request, &mut self.visit).await
+    }
+
+    fn served(&mut self, page: Interaction, request: &Request, shown: &Page, now: Instant, took: Duration) {
+        let answered = self.link.as_mut().map(|link| &*link.answered()).map_or(&[][..], |all| all);
+        self.tally.served(now, self.from, page, took, answered);
+        if let Some(stale) = self.memory.check(request, shown, self.connections, now) {
+            tracing::warn!(browser = self.number, what = %stale.what, known_for = ?stale.known_for, "stale page");
+            self.tally.stale(now, stale.across_connections);
+        }
+        self.crew.count_page();
+    }
+
+    fn failed(&mut self, page: Interaction, error: &StoreError, now: Instant, took: Duration) {
+        tracing::debug!(browser = self.number, page = page.name(), %error, "page failed");
+        let answered = self.link.as_mut().map(|link| &*link.answered()).map_or(&[][..], |all| all);
+        self.tally.failed(now, page, error.class, took, answered);
+        if matches!(page, Interaction::ShoppingCart | Interaction::BuyConfirm) {
+            self.memory.doubt_cart();
+        }
+        if self.link.as_ref().is_some_and(|link| !link.usable()) {
+            self.link = None;
+            self.lost = true;
+        }
+    }
+
+    /// An order that may have been made is not asked for again; a page that is refused again and again never comes, and the
+    /// next visitor takes over, as after a page that a browser cannot use.
+    async fn gives_up(&mut self, page: Interaction, error: &StoreError, refusals: u32) -> bool {
+        if page == Interaction::BuyConfirm && error.class == FailureClass::UnknownCommit {
+            self.tally.gave_up(Instant::now());
+            return true;
+        }
+        if refusals >= self.crew.retry.refusals {
+            tracing::warn!(browser = self.number, page = page.name(), %error, "page given up");
+            self.tally.gave_up(Instant::now());
+            self.begin_visit().await;
+            return true;
+        }
+        false
+    }
+}
+
+/// An attempt to buy whose outcome is not known yet. Every attempt carries a token of its own. When it is dropped unsettled,
+/// because its browser was ended in mid-page, the order may or may not have been made.
+struct PendingOrder<'a> {
+    ledger: &'a Ledger,
+    start: Instant,
+    /// `None` once it is entered.
+    token: Option<String>,
+    session: u32,
+}
+
+impl<'a> PendingOrder<'a> {
+    /// Gives the request its token, if it is one to buy.
+    fn of<T>(request: &mut Request, crew: &'a Crew<T>, session: u32) -> Option<Self> {
+        let Request::BuyConfirm(confirmation) = request else { return None };
+        confirmation.token = crew.ledger.token(session);
+        let token = Some(confirmation.token.clone());
+        Some(Self { ledger: &crew.ledger, start: crew.start, token, session })
+    }
+
+    fn settle(mut self, result: &Result<Page, StoreError>) {
+        self.enter(match result {
+            Ok(Page::BuyConfirm { purchase: Some(purchase), .. }) => {
+                Outcome::Ok { order: purchase.order, total: purchase.totals.total }
+            }
+            Err(error) if error.class == FailureClass::UnknownCommit => Outcome::Unknown,
+            // The cart was empty, or it failed before COMMIT was sent.
+            Ok(_) | Err(_) => Outcome::Refused,
+        });
+    }
+
+    fn enter(&mut self, outcome: Outcome) {
+        if let Some(token) = self.token.take() {
+            let at_ms = self.start.elapsed().as_millis() as u64;
+            self.ledger.enter(&Entry { at_ms, token, session: self.session, outcome });
+        }
+    }
+}
+
+impl Drop for PendingOrder<'_> {
+    fn drop(&mut self) {
+        self.enter(Outcome::Unknown);
+    }
+}
