@@ -1,0 +1,271 @@
+//! The command line, as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// How does a replicated MySQL or MariaDB cluster behave under an online shop's load while it scales, fails and
+/// recovers?
+#[derive(Debug, Parser)]
+#[command(name = "tpcw", version = crate::VERSION, max_term_width = 110, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tpcw run --sessions 60                 the whole experiment on a local cluster, about two minutes
+  tpcw run failover --out /tmp/mine      another workload, its files in a folder of your choice
+  tpcw run shopping --target mysql://shop:secret@db.example:3306/tpcw
+  tpcw cluster up && tpcw cluster fail primary kill && tpcw cluster status
+  tpcw balance --config balancer.toml    the balancer alone, in front of your own nodes
+  tpcw report reports/elastic/latest     plots and page again, no server needed
+
+Exit codes: 0 done and every threshold held; 1 a threshold or a data condition failed; 2 the command line or a file is
+wrong; 3 the surroundings failed (no server program, target out of reach, disk full); 4 no verdict can be given;
+130 interrupted, after cleaning up.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole experiment: cluster, balancer, load, faults, audit, report
+    Run(RunArgs),
+    /// Keep the same cluster and balancer up and drive them by hand
+    Cluster(ClusterArgs),
+    /// Put schema and population into a target
+    Load(LoadArgs),
+    /// Run the balancer alone, from a configuration file
+    Balance(BalanceArgs),
+    /// Check the conditions that the shop's data must meet
+    Check(CheckArgs),
+    /// Make plots and page again from a run folder
+    Report(ReportArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// The process behind `cluster up`
+    #[command(hide = true)]
+    Keep(KeepArgs),
+}
+
+/// How the database server is found.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerArgs {
+    /// The server program to start nodes with (MariaDB 10.11 or later); otherwise looked for, and fetched if need be
+    #[arg(long, env = "TPCW_SERVER_BINARY", value_name = "PATH")]
+    pub server_binary: Option<PathBuf>,
+    /// Never fetch anything
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `tpcw run`.
+#[derive(Args, Clone, Debug, Default)]
+#[command(after_help = "\
+Examples:
+  tpcw run --sessions 60
+  tpcw run shopping --think-time 500ms --duration 60s
+  tpcw run ordering --sessions 10 --think-time 0ms --target mysql://shop:secret@127.0.0.1:3306/tpcw
+
+Workloads: elastic (default), smoke, browsing, shopping, ordering, failover, scale-out-in; or the path of a file.")]
+pub struct RunArgs {
+    /// Name of a workload, or path of a workload file
+    pub workload: Option<String>,
+    /// Emulated browsers at the peak, 1 to 100,000
+    #[arg(long, value_name = "N")]
+    pub sessions: Option<u32>,
+    /// The mix of interactions
+    #[arg(long, value_name = "MIX")]
+    pub mix: Option<MixArg>,
+    /// How long the load lasts in all; phases and events keep their proportions (90s, 10m)
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// Mean think time (500ms, 0ms), or `spec` for the specification's 7 s
+    #[arg(long, value_name = "TIME")]
+    pub think_time: Option<String>,
+    /// Items in the shop
+    #[arg(long, value_name = "N")]
+    pub items: Option<u32>,
+    /// Emulated browsers that the data is sized for (2,880 customers each)
+    #[arg(long, value_name = "N")]
+    pub population: Option<u32>,
+    /// The seed that every random choice derives from
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Measure this server instead of a local cluster: mysql://user:password@host:port/database
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Where the run's files go, instead of reports/<workload>/<time>
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Say nothing but errors and the verdict
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print summary.json on standard output at the end
+    #[arg(long)]
+    pub json: bool,
+    /// How the server program is found.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// The three mixes of the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MixArg {
+    /// 95 % browsing (WIPSb)
+    Browsing,
+    /// 80 % browsing (WIPS)
+    Shopping,
+    /// 50 % browsing (WIPSo)
+    Ordering,
+}
+
+/// `tpcw cluster`.
+#[derive(Args, Clone, Debug)]
+pub struct ClusterArgs {
+    /// Which cluster, when several are kept up
+    #[arg(long, default_value = "default", global = true, value_name = "NAME")]
+    pub name: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ClusterCommand,
+}
+
+/// What can be done by hand.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Start nodes and balancer, with a populated shop, and keep them up in the background
+    Up {
+        /// Take cluster, balancer and scale from this workload (default: elastic)
+        workload: Option<String>,
+        /// Items in the shop
+        #[arg(long, value_name = "N")]
+        items: Option<u32>,
+        /// Emulated browsers that the data is sized for
+        #[arg(long, value_name = "N")]
+        population: Option<u32>,
+        /// The seed of the population
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Where the balancer listens (default: a free port on the loopback address)
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+        /// Stay in the foreground until interrupted
+        #[arg(long)]
+        foreground: bool,
+        /// How the server program is found.
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Show nodes, addresses and the last events
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a candidate into service
+    ScaleOut,
+    /// Drain a replica and make it a candidate
+    ScaleIn,
+    /// Break a node
+    Fail {
+        /// `primary`, `replica`, or a node's name
+        node: String,
+        /// How
+        fault: FaultArg,
+    },
+    /// Mend a node: start it again or let it go on
+    Heal {
+        /// `last` (the one broken last), or a node's name
+        #[arg(default_value = "last")]
+        node: String,
+    },
+    /// Stop everything and remove its folders
+    Down,
+}
+
+/// What can be done to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FaultArg {
+    /// End the process at once (SIGKILL)
+    Kill,
+    /// Stop the process in its tracks (SIGSTOP)
+    Pause,
+}
+
+/// `tpcw load`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Example:
+  tpcw load --target mysql://shop:secret@127.0.0.1:3306/tpcw --items 10000 --population 100")]
+pub struct LoadArgs {
+    /// Where to: mysql://user:password@host:port/database
+    #[arg(long, value_name = "URL")]
+    pub target: String,
+    /// Items in the shop
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub items: u32,
+    /// Emulated browsers that the data is sized for (2,880 customers each)
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub population: u32,
+    /// The seed of the population
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Parallel streams (default: one a core, at least 2)
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Wait so long for the target to take connections (30s, 2m)
+    #[arg(long, value_name = "TIME")]
+    pub wait: Option<String>,
+    /// Replace a shop that is there already, with another scale or seed
+    #[arg(long)]
+    pub replace: bool,
+    /// Say nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// `tpcw balance`.
+#[derive(Args, Clone, Debug)]
+pub struct BalanceArgs {
+    /// The configuration file (TOML; see docs/balancer.md)
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Check the file, say what it means, and stop
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `tpcw check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Which server: mysql://user:password@host:port/database
+    #[arg(long, value_name = "URL")]
+    pub target: String,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tpcw report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// A run folder
+    pub dir: PathBuf,
+    /// Print summary.json on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The process behind `cluster up`.
+#[derive(Args, Clone, Debug)]
+pub struct KeepArgs {
+    /// File with what `up` was asked for (JSON).
+    #[arg(long)]
+    pub order: PathBuf,
+}

@@ -1,0 +1,216 @@
+//! `tpcw cluster …`: a cluster that stays up, driven by hand.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use emulator::control::Action;
+use tokio::time::sleep;
+
+use crate::cli::{ClusterArgs, ClusterCommand};
+use crate::failure::{Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::keeper::{self, Answer, Home, Order, Question, Status};
+use crate::logging;
+
+/// Between two looks whether the keeper is ready.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long `down` waits for the keeper to be gone.
+const GONE: Duration = Duration::from_secs(60);
+
+/// Carries out one of the cluster commands.
+pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
+    let home = Home::of(&args.name)?;
+    let name = args.name;
+    match args.command {
+        ClusterCommand::Up { workload, items, population, seed, listen, foreground, server } => {
+            let order = Order {
+                name,
+                workload,
+                items,
+                population,
+                seed,
+                listen,
+                server_binary: server.server_binary,
+                offline: server.offline,
+            };
+            up(&home, order, foreground, interrupt).await
+        }
+        ClusterCommand::Status { json } => match ask(&home, &name, Question::Status).await? {
+            Answer::Status(status) if json => {
+                let text = serde_json::to_string_pretty(&status).map_err(Failure::from_below)?;
+                crate::print(&format!("{text}\n"));
+                Ok(())
+            }
+            Answer::Status(status) => {
+                crate::print(&table(&status));
+                Ok(())
+            }
+            other => told(other),
+        },
+        ClusterCommand::ScaleOut => told(ask(&home, &name, Question::Do(Action::ScaleOut)).await?),
+        ClusterCommand::ScaleIn => told(ask(&home, &name, Question::Do(Action::ScaleIn)).await?),
+        ClusterCommand::Fail { node, fault } => {
+            let action = Action::Fault { node: keeper::selector(&node), fault: keeper::fault(fault) };
+            told(ask(&home, &name, Question::Do(action)).await?)
+        }
+        ClusterCommand::Heal { node } => {
+            told(ask(&home, &name, Question::Do(Action::Heal { node: keeper::selector(&node) })).await?)
+        }
+        ClusterCommand::Down => down(&home, &name).await,
+    }
+}
+
+async fn ask(home: &Home, name: &str, question: Question) -> Outcome<Answer> {
+    home.ask(&question).await?.ok_or_else(|| {
+        Failure::surroundings(format!("no cluster `{name}` is up; start one: tpcw cluster up"))
+    })
+}
+
+fn told(answer: Answer) -> Outcome {
+    match answer {
+        Answer::Done(words) => {
+            crate::print(&format!("{words}\n"));
+            Ok(())
+        }
+        Answer::Refused(why) => Err(Failure::surroundings(why)),
+        Answer::Status(status) => {
+            crate::print(&table(&status));
+            Ok(())
+        }
+    }
+}
+
+async fn up(home: &Home, order: Order, foreground: bool, interrupt: &Interrupt) -> Outcome {
+    if home.ask(&Question::Status).await?.is_some() {
+        return Err(Failure::usage(format!(
+            "a cluster `{}` is up already; take it down (tpcw cluster down) or give another --name",
+            order.name
+        )));
+    }
+    // Wrong names and files are told here, not in the background.
+    crate::workload::read(order.workload.as_deref())?;
+    home.make().map_err(|error| Failure::surroundings(format!("no folder for the cluster: {error}")))?;
+    if foreground {
+        logging::to_file(&home.file("keeper.log"))?;
+        return keeper::keep(order, interrupt).await;
+    }
+    let mut keeper = Background::start(home, &order)?;
+    loop {
+        keeper.repeat_progress();
+        if let Some(Answer::Status(status)) = home.ask(&Question::Status).await? {
+            crate::print(&table(&status));
+            return Ok(());
+        }
+        if keeper.ended()? {
+            keeper.repeat_progress();
+            return Err(Failure::surroundings(format!(
+                "the cluster did not come up; see {}",
+                home.file("keeper.log").display()
+            )));
+        }
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            () = interrupt.stop.cancelled() => {
+                keeper.end();
+                return Err(Failure::surroundings("interrupted; the cluster goes down"));
+            }
+        }
+    }
+}
+
+/// The keeper's process, in a session of its own: the terminal's Ctrl-C does not reach it.
+struct Background {
+    child: Child,
+    progress: File,
+}
+
+impl Background {
+    fn start(home: &Home, order: &Order) -> Outcome<Self> {
+        let failed = |what: &str, error: std::io::Error| Failure::surroundings(format!("{what}: {error}"));
+        let file = home.file("order.json");
+        let text = serde_json::to_vec(order).map_err(Failure::from_below)?;
+        std::fs::write(&file, text).map_err(|error| failed("the order cannot be written", error))?;
+        let output = home.file("progress.txt");
+        let out = File::create(&output).map_err(|error| failed("the progress cannot be written", error))?;
+        let progress = File::open(&output).map_err(|error| failed("the progress cannot be read", error))?;
+        let program =
+            std::env::current_exe().map_err(|error| failed("this program cannot be found", error))?;
+        let mut command = Command::new(program);
+        command.arg("keep").arg("--order").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(out);
+        detach(&mut command);
+        let child = command.spawn().map_err(|error| failed("the keeper cannot be started", error))?;
+        Ok(Self { child, progress })
+    }
+
+    fn repeat_progress(&mut self) {
+        let mut text = String::new();
+        let at = self.progress.stream_position().unwrap_or_default();
+        if self.progress.read_to_string(&mut text).is_err() {
+            let _ = self.progress.seek(SeekFrom::Start(at));
+        }
+        text.lines().for_each(crate::say);
+    }
+
+    fn ended(&mut self) -> Outcome<bool> {
+        let status = self
+            .child
+            .try_wait()
+            .map_err(|error| Failure::surroundings(format!("the keeper is lost: {error}")))?;
+        Ok(status.is_some())
+    }
+
+    fn end(&self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id() as i32) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+    }
+}
+
+fn detach(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: setsid is async-signal-safe and touches no memory of this process.
+    unsafe {
+        command.pre_exec(|| rustix::process::setsid().map(|_| ()).map_err(Into::into));
+    }
+}
+
+async fn down(home: &Home, name: &str) -> Outcome {
+    let answer = ask(home, name, Question::Down).await?;
+    let end = tokio::time::Instant::now() + GONE;
+    while home.file("order.json").exists() && tokio::time::Instant::now() < end {
+        sleep(LOOK).await;
+    }
+    match answer {
+        Answer::Done(_) => {
+            crate::print("the cluster is down\n");
+            Ok(())
+        }
+        other => told(other),
+    }
+}
+
+fn table(status: &Status) -> String {
+    let mut text = format!("cluster {} (process {})\n", status.name, status.pid);
+    text.push_str(&format!("  shop:      {}\n", status.target));
+    if let Some(admin) = status.admin {
+        text.push_str(&format!("  admin API: http://{admin}\n"));
+    }
+    text.push_str("\n  node  role       state          reads     writes    lag ms  connections\n");
+    for node in &status.nodes {
+        let lag = node.lag_ms.map_or_else(|| "-".to_owned(), |lag| format!("{lag:.0}"));
+        text.push_str(&format!(
+            "  {:<5} {:<10} {:<10} {:>9} {:>10} {lag:>9} {:>12}\n",
+            node.node, node.role, node.state, node.reads, node.writes, node.connections
+        ));
+    }
+    if !status.events.is_empty() {
+        text.push_str("\n  last events\n");
+    }
+    for (ago, what) in &status.events {
+        text.push_str(&format!("  {ago:>7.1} s ago  {what}\n"));
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! What a schedule (or a person) may ask of a local cluster: scaling goes to the balancer, faults to the nodes' processes.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+use balancer::control::Handle;
+use balancer::request::Action as Topology;
+use balancer::telemetry::LatencySnapshot;
+use balancer::view::{ClusterView, NodeView};
+use cluster::{LocalCluster, NodeId};
+use emulator::control::{Action, Control, ControlError, Done, Fault, Happening, NodeReading, NodeSelector};
+use futures_util::future::BoxFuture;
+
+/// The control of a local cluster behind its balancer.
+#[derive(Debug)]
+pub struct LocalControl {
+    cluster: Arc<LocalCluster>,
+    balancer: Handle,
+    cause: &'static str,
+    struck: Mutex<Option<NodeId>>,
+    before: Mutex<HashMap<NodeId, LatencySnapshot>>,
+}
+
+impl LocalControl {
+    /// Of these two; `cause` is what events say of who asked: `schedule`, `operator`.
+    pub fn new(cluster: Arc<LocalCluster>, balancer: Handle, cause: &'static str) -> Self {
+        Self { cluster, balancer, cause, struck: Mutex::default(), before: Mutex::default() }
+    }
+
+    async fn carry_out(&self, action: Action) -> Result<Done, ControlError> {
+        match action {
+            Action::ScaleOut => self.request(Topology::ScaleOut(None)),
+            Action::ScaleIn => self.request(Topology::ScaleIn(None)),
+            Action::Fault { node, fault } => self.strike(self.find(&node)?, fault).await,
+            Action::Heal { node } => {
+                let node = self.find(&node)?;
+                let detail = self.cluster.heal(&node).await.map_err(words)?;
+                Ok(Done { node: node.to_string(), detail })
+            }
+        }
+    }
+
+    fn request(&self, action: Topology) -> Result<Done, ControlError> {
+        self.balancer.ask(action, self.cause).map_err(words)?;
+        Ok(Done::default())
+    }
+
+    async fn strike(&self, node: NodeId, fault: Fault) -> Result<Done, ControlError> {
+        let detail = match fault {
+            Fault::Kill => format!("killed, process {}", self.cluster.kill(&node).await.map_err(words)?),
+            Fault::Pause => format!("paused, process {}", self.cluster.pause(&node).await.map_err(words)?),
+        };
+        *self.struck.lock().expect("no panic while it is held") = Some(node.clone());
+        Ok(Done { node: node.to_string(), detail })
+    }
+
+    fn find(&self, selector: &NodeSelector) -> Result<NodeId, ControlError> {
+        let view = self.balancer.view().load_full();
+        let found = match selector {
+            NodeSelector::Primary => view.primary().map(|node| node.id.clone()),
+            NodeSelector::Replica => view.replicas().map(|node| node.id.clone()).min(),
+            NodeSelector::Last => self.struck.lock().expect("no panic while it is held").clone(),
+            NodeSelector::Named(name) => {
+                view.nodes.iter().map(|node| &node.id).find(|id| id.as_str() == name).cloned()
+            }
+        };
+        found.ok_or_else(|| ControlError(format!("{} (known: {})", missing(selector), names(&view))))
+    }
+
+    fn read(&self, node: &NodeView) -> NodeReading {
+        let meter = &node.meter;
+        let mut now = meter.read_latency.snapshot();
+        now.merge(&meter.write_latency.snapshot());
+        let mut before = self.before.lock().expect("no panic while it is held");
+        let since = before
+            .insert(node.id.clone(), now.clone())
+            .map_or_else(|| now.clone(), |before| now.since(&before));
+        let lag = meter.lag_ms.load(Relaxed);
+        NodeReading {
+            node: node.id.to_string(),
+            role: node.role.as_str().to_owned(),
+            state: node.state.as_str().to_owned(),
+            reads: meter.reads.load(Relaxed),
+            writes: meter.writes.load(Relaxed),
+            errors: meter.errors.load(Relaxed),
+            mean_ms: since.mean_ms(),
+            p99_ms: since.quantile_ms(0.99),
+            lag_ms: (lag >= 0).then_some(lag as f64),
+            connections: meter.connections.load(Relaxed),
+        }
+    }
+}
+
+impl Control for LocalControl {
+    fn ask(&self, action: Action) -> BoxFuture<'_, Result<Done, ControlError>> {
+        Box::pin(self.carry_out(action))
+    }
+
+    fn nodes(&self) -> BoxFuture<'_, Result<Vec<NodeReading>, ControlError>> {
+        Box::pin(async {
+            Ok(self.balancer.view().load_full().nodes.iter().map(|node| self.read(node)).collect())
+        })
+    }
+
+    fn happenings(&self, after: u64) -> BoxFuture<'_, Result<Vec<Happening>, ControlError>> {
+        let happening = |event: balancer::event::ClusterEvent| Happening {
+            sequence: event.sequence,
+            at: event.at,
+            kind: event.kind.name().to_owned(),
+            node: event.node.map_or_else(String::new, |node| node.to_string()),
+            cause: event.cause,
+            detail: event.detail,
+        };
+        Box::pin(async move { Ok(self.balancer.events().after(after).into_iter().map(happening).collect()) })
+    }
+}
+
+fn words(error: impl std::fmt::Display) -> ControlError {
+    ControlError(error.to_string())
+}
+
+fn names(view: &ClusterView) -> String {
+    view.nodes.iter().map(|node| node.id.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn missing(selector: &NodeSelector) -> String {
+    match selector {
+        NodeSelector::Primary => "there is no primary at the moment".to_owned(),
+        NodeSelector::Replica => "no replica serves at the moment".to_owned(),
+        NodeSelector::Last => "no node has been struck yet".to_owned(),
+        NodeSelector::Named(name) => format!("there is no node `{name}`"),
+    }
+}

@@ -1,0 +1,66 @@
+//! What a user sees while a run goes on: a screen on a terminal, a plain line every few seconds elsewhere.
+
+mod plain;
+mod screen;
+
+use std::io::IsTerminal;
+
+use emulator::run::Live;
+use tokio::sync::watch;
+
+use plain::Plain;
+use screen::Screen;
+
+pub use screen::restore;
+
+/// Either kind of view.
+#[derive(Debug)]
+pub struct View {
+    title: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Screen(Box<Screen>),
+    Plain(Plain),
+}
+
+impl View {
+    /// A screen where standard error is a terminal that can show one, plain lines elsewhere.
+    pub fn open(title: String) -> Self {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let screen = (std::io::stderr().is_terminal() && !dumb).then(Screen::open).and_then(Result::ok);
+        let kind =
+            screen.map_or_else(|| Kind::Plain(Plain::default()), |screen| Kind::Screen(Box::new(screen)));
+        Self { title, kind }
+    }
+
+    /// Shows every second until the run ends; gives the terminal back.
+    pub async fn follow(mut self, mut seen: watch::Receiver<Live>) {
+        while seen.changed().await.is_ok() {
+            let picture = seen.borrow_and_update().clone();
+            match &mut self.kind {
+                Kind::Screen(screen) => {
+                    // A terminal that cannot be drawn on is no reason to end a run.
+                    if screen.show(&self.title, &picture).is_err() {
+                        self.kind = Kind::Plain(Plain::default());
+                    }
+                }
+                Kind::Plain(plain) => plain.show(&picture),
+            }
+        }
+    }
+}
+
+/// One event in one line.
+fn event_text(event: &report::record::EventRow) -> String {
+    let mut text = event.kind.name().replace('_', " ");
+    for (before, part) in [(" ", &event.node), (": ", &event.cause), (", ", &event.detail)] {
+        if !part.is_empty() {
+            text.push_str(before);
+            text.push_str(part);
+        }
+    }
+    text
+}
