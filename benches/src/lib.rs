@@ -1,1 +1,0 @@
-//! Criterion benches; see the files beside this one.
