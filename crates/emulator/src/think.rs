@@ -117,6 +117,24 @@ mod tests {
         drawn
     }
 
+    /// Two-sample Kolmogorov–Smirnov at p = 0.001 against another author's negative exponential.
+    #[test]
+    fn think_times_are_distributed_as_another_implementation_has_it() {
+        use rand_distr::{Distribution, Exp};
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(8);
+        let exponential = Exp::new(1.0_f64 / 7.0).expect("a rate above 0");
+        let mut theirs: Vec<f64> = (0..DRAWS).map(|_| exponential.sample(&mut random).min(70.0)).collect();
+        theirs.sort_by(f64::total_cmp);
+        let ours = draws(ThinkTime::Spec);
+        let share_below = |drawn: &[f64], at: f64| drawn.partition_point(|t| *t < at) as f64 / DRAWS as f64;
+        let apart = theirs
+            .iter()
+            .map(|at| (share_below(&ours, *at) - share_below(&theirs, *at)).abs())
+            .fold(0.0, f64::max);
+        let allowed = 1.949 * (2.0 / DRAWS as f64).sqrt();
+        assert!(apart < allowed, "{apart} apart, {allowed} allowed");
+    }
+
     #[test]
     fn think_times_have_the_means_asked_for_and_end_at_ten_of_them() {
         for (think, mean) in [(ThinkTime::Spec, 7.0), (ThinkTime::Mean(Span::millis(500)), 0.5)] {

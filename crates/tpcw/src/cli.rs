@@ -17,16 +17,21 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  tpcw run --sessions 60                 the whole experiment on a local cluster, about two minutes
-  tpcw run failover --out /tmp/mine      another workload, its files in a folder of your choice
+  tpcw run --sessions 60                 the whole experiment, about two minutes
+  tpcw run failover --out /tmp/mine      another workload, another folder
   tpcw run shopping --target mysql://shop:secret@db.example:3306/tpcw
-  tpcw cluster up && tpcw cluster fail primary kill && tpcw cluster status
-  tpcw balance --config balancer.toml    the balancer alone, in front of your own nodes
+  tpcw cluster up                        the same cluster, kept up
+  tpcw cluster fail primary kill         … and driven by hand
+  tpcw balance --config balancer.toml    the balancer alone, for your own nodes
   tpcw report reports/elastic/latest     plots and page again, no server needed
 
-Exit codes: 0 done and every threshold held; 1 a threshold or a data condition failed; 2 the command line or a file is
-wrong; 3 the surroundings failed (no server program, target out of reach, disk full); 4 no verdict can be given;
-130 interrupted, after cleaning up.";
+Exit codes:
+  0    done, and every threshold held
+  1    a threshold or a data condition failed
+  2    the command line or a file is wrong
+  3    the surroundings failed (no server program, target out of reach, disk full)
+  4    no verdict can be given (generator overloaded, too few samples)
+  130  interrupted, after cleaning up";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
