@@ -323,10 +323,19 @@ pub struct Limits {
     pub idle_ms: u64,
     /// A read that waits longer for a node's answer is given up and tried elsewhere; 0: never.
     pub read_ms: u64,
+    /// A statement that a node works on for longer is ended there, with error 1969; the end of a transaction is not. 0: never.
+    pub statement_ms: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { clients: 10_000, packet_bytes: 64 << 20, login_ms: 10_000, idle_ms: 0, read_ms: 0 }
+        Self {
+            clients: 10_000,
+            packet_bytes: 64 << 20,
+            login_ms: 10_000,
+            idle_ms: 0,
+            read_ms: 0,
+            statement_ms: 0,
+        }
     }
 }

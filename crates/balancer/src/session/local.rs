@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::route::{Context, Plan, Route, To, replicated};
 use crate::sql::classify::classify;
 use crate::view::ClusterView;
-use crate::wire::resultset::ResultSet;
+use crate::wire::resultset::{self, ResultSet};
 
 use super::Session;
 use super::client::Gone;
+use super::execute::Work;
 
 impl Session {
     /// Sends a result of the balancer's own.
@@ -21,6 +22,18 @@ impl Session {
     pub async fn show_status(&mut self) -> Result<(), Gone> {
         let result = status(&self.worker.shared.view.load());
         self.send_result(&result).await
+    }
+
+    /// `SELECT CONNECTION_ID()` alone is answered with the id of the greeting, which is the one that KILL takes; within
+    /// other statements it is the node's.
+    pub(super) async fn own_id(&mut self, plan: Plan) -> Result<(), Gone> {
+        let text = &self.client.payload()[1..];
+        let Some(column) = asks_for_own_id(text).filter(|_| !self.state.odd_texts) else {
+            return self.perform(Work::Command, plan).await;
+        };
+        let (id, client) = (u64::from(self.client.id), &self.client);
+        let answer = resultset::number(column, id, client.sequence, client.capabilities, self.state.status);
+        Ok(self.client.stream.write_all(&answer).await?)
     }
 
     /// Where a statement would go now, and why.
@@ -59,6 +72,31 @@ impl Session {
         };
         replicated::decide(plan, &context, &mut self.worker.spread.borrow_mut())
     }
+}
+
+/// Whether a text is `SELECT CONNECTION_ID() [[AS] name]` and nothing else; then the name of its column.
+fn asks_for_own_id(text: &[u8]) -> Option<&[u8]> {
+    let word =
+        |text: &[u8], word: &[u8]| text.get(..word.len())?.eq_ignore_ascii_case(word).then_some(word.len());
+    let text = text.trim_ascii().strip_suffix(b";").unwrap_or(text.trim_ascii()).trim_ascii_end();
+    let rest = &text[word(text, b"SELECT ")?..];
+    let call = rest.trim_ascii_start();
+    let length = word(call, b"CONNECTION_ID()")?;
+    let rest = call[length..].trim_ascii_start();
+    if rest.is_empty() {
+        return Some(&call[..length]);
+    }
+    if rest.len() == call.len() - length {
+        return None;
+    }
+    let name = word(rest, b"AS ").map_or(rest, |length| rest[length..].trim_ascii_start());
+    let name = match name {
+        [b'`', inside @ .., b'`'] => inside,
+        name if name.eq_ignore_ascii_case(b"LIMIT") || name.eq_ignore_ascii_case(b"AS") => return None,
+        name => name,
+    };
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    (!name.is_empty() && name.iter().all(plain)).then_some(name)
 }
 
 /// What ties a session to its connection, in words.
@@ -123,5 +161,28 @@ fn status(view: &ClusterView) -> ResultSet {
             "applied",
         ],
         rows: rows.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_question_for_the_id_alone_is_answered_here() {
+        for (text, column) in [
+            ("SELECT CONNECTION_ID()", Some("CONNECTION_ID()")),
+            ("  select connection_id() ; ", Some("connection_id()")),
+            ("SELECT CONNECTION_ID() AS id", Some("id")),
+            ("SELECT CONNECTION_ID() `my_id`;", Some("my_id")),
+            ("SELECT CONNECTION_ID(), 1", None),
+            ("SELECT CONNECTION_ID() FROM t", None),
+            ("SELECT CONNECTION_ID()+1", None),
+            ("SELECT CONNECTION_ID(); SELECT 2", None),
+            ("SELECT CONNECTION_ID() AS", None),
+            ("SELECT 1", None),
+        ] {
+            assert_eq!(asks_for_own_id(text.as_bytes()), column.map(str::as_bytes), "{text}");
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! One client: login, then a loop of commands.
 
+pub mod alarm;
 pub mod client;
 pub mod execute;
+pub mod kill;
 pub mod line;
 mod local;
 pub mod login;
 pub mod prepared;
 pub mod relay;
 pub mod state;
+pub mod watch;
 pub mod worker;
 
 use std::rc::Rc;
@@ -16,6 +19,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use self::alarm::Alarm;
 use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
@@ -37,6 +41,7 @@ use crate::wire::transport::Transport;
 #[derive(Debug)]
 pub struct Session {
     worker: Rc<Worker>,
+    alarm: Alarm,
     client: Client,
     key: Key,
     state: State,
@@ -84,7 +89,9 @@ impl Session {
             None => worker.fresh.clone(),
         };
         let state = State::new(image, logged_in.collation);
-        Self { worker, client, key, state, prepared: Prepared::default(), tied: None }
+        let account = &worker.shared.config.accounts[key.account].name;
+        let alarm = worker.shared.registry.enter(client.id, account);
+        Self { worker, alarm, client, key, state, prepared: Prepared::default(), tied: None }
     }
 
     /// The command loop.
@@ -95,13 +102,14 @@ impl Session {
         let limits = &self.worker.shared.config.limits;
         let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
         loop {
-            if idle == 0 {
-                self.client.receive(0, packet).await?;
+            let receive = self.client.receive(0, packet);
+            let received = if idle == 0 {
+                self.alarm.unless_ended(receive).await
             } else {
-                let idle = Duration::from_millis(idle);
-                let received = tokio::time::timeout(idle, self.client.receive(0, packet)).await;
-                received.map_err(|_| Gone::Over)??;
-            }
+                let timed = tokio::time::timeout(Duration::from_millis(idle), receive);
+                self.alarm.unless_ended(timed).await.map(|timed| timed.unwrap_or(Err(Gone::Over)))
+            };
+            received.unwrap_or(Err(Gone::Over))?;
             match Command::of(self.client.payload()) {
                 Ok(Some(command)) => self.obey(command).await?,
                 Ok(None) => self.client.error(1047, "08S01", "Unknown command").await?,
@@ -145,10 +153,22 @@ impl Session {
             Command::Statistics => self.statistics().await,
             Command::ChangeUser => self.change_user().await,
             Command::ResetConnection => {
-                self.forget(self.worker.fresh.clone());
+                let schema = self.state.image.schema.clone();
+                let image = Image { schema, ..Image::default() };
+                self.forget(if image.schema.is_some() { image.into() } else { self.worker.fresh.clone() });
                 self.client.ok(self.state.status).await
             }
-            Command::ProcessKill => self.no_kill().await,
+            Command::ProcessKill => self.kill_command().await,
+            Command::Refresh => {
+                let plan = Plan::plain(Kind::Write, Marks::COMMITS, "locks or flushes");
+                self.perform(Work::Command, plan).await
+            }
+            Command::ProcessInfo => {
+                let plan = Plan::plain(Kind::Read, Marks::PRIMARY, "asks about one server");
+                self.perform(Work::Command, plan).await
+            }
+            Command::Shutdown => self.not_allowed("SHUTDOWN").await,
+            Command::Debug => self.not_allowed("SUPER").await,
             Command::BinlogDump | Command::BinlogDumpGtid | Command::RegisterReplica => {
                 let message = "Replication from the balancer is not possible: connect replicas to a node";
                 self.client.error(1227, "42000", message).await
@@ -156,9 +176,12 @@ impl Session {
         }
     }
 
-    async fn no_kill(&mut self) -> Result<(), Gone> {
-        let message = "KILL through the balancer is not supported: thread ids of nodes are not the client's";
-        self.client.error(1235, "42000", message).await
+    /// Refuses what would concern a node as a whole, whoever asks.
+    async fn not_allowed(&mut self, privilege: &str) -> Result<(), Gone> {
+        let message = format!(
+            "Access denied; you need (at least one of) the {privilege} privilege(s) for this operation"
+        );
+        self.client.error(1227, "42000", &message).await
     }
 
     /// A text.
@@ -167,7 +190,8 @@ impl Session {
         match plan.kind {
             Kind::Status => self.show_status().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
-            Kind::Kill => self.no_kill().await,
+            Kind::Kill => self.kill_text().await,
+            Kind::Read if plan.marks.any(Marks::OWN_ID) => self.own_id(plan).await,
             _ => self.perform(Work::Command, plan).await,
         }
     }
@@ -337,6 +361,7 @@ impl Session {
         let (proof, scramble) = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
         let account = login::prove(&mut self.client, &worker, &asked.name, &proof, &scramble).await?;
         self.key.account = account;
+        self.alarm.belongs_to(&self.worker.shared.config.accounts[account].name);
         if let Some(collation) = asked.collation.and_then(|collation| u8::try_from(collation).ok()) {
             self.key.collation = collation;
         }

@@ -13,10 +13,11 @@ use cluster::NodeId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::{FIRST_ID, Registry};
 use super::line::Line;
 use crate::config::Config;
 use crate::pool::connect::{Connection, Key};
@@ -60,6 +61,8 @@ pub struct Shared {
     pub sessions: Box<[AtomicUsize]>,
     /// The id that the next client is greeted with.
     pub next_id: AtomicU32,
+    /// All sessions by id, for KILL.
+    pub registry: Arc<Registry>,
     /// How the nodes greet; until the first connection a guess.
     pub face: ArcSwap<Face>,
     /// When the data plane started.
@@ -82,7 +85,8 @@ impl Shared {
             stop,
             clients: AtomicUsize::new(0),
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
-            next_id: AtomicU32::new(1),
+            next_id: AtomicU32::new(FIRST_ID),
+            registry: Arc::default(),
             face: ArcSwap::from_pointee(Face { version: b"5.5.5-10.11.0-MariaDB".to_vec(), collation: 45 }),
             started: Instant::now(),
         }
@@ -102,6 +106,8 @@ pub struct Worker {
     pub line: Rc<Line>,
     /// Texts that have been prepared.
     pub texts: Texts,
+    /// Connections to nodes that are made to kill a statement there.
+    pub killers: Semaphore,
     /// The state of a fresh session; the same for all, so that comparing is cheap.
     pub fresh: Rc<Image>,
     random: RefCell<StdRng>,
@@ -121,6 +127,7 @@ impl Worker {
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
             texts: Texts::default(),
+            killers: Semaphore::new(super::kill::ABREAST),
             fresh: Rc::default(),
             random: RefCell::new(random),
             behind: RefCell::default(),

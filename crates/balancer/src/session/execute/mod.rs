@@ -91,6 +91,9 @@ impl Session {
                 }
                 Fate::Refused(error) => self.refused(&lease, &error, &mut attempts).await?,
                 Fate::ReadOnly => self.read_only(lease, &plan, &mut attempts).await?,
+                Fate::Broken { .. } if seen.interrupted.is_some() => {
+                    return self.cut_short(lease, work, &plan, was_tied, &seen).await;
+                }
                 Fate::Broken { sent } => {
                     let id = self.give_up(&lease);
                     let node = lease.node;

@@ -10,8 +10,10 @@ use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
+use crate::session::kill::{self, Thread};
 use crate::session::relay::one::{End, Order, Seen, relay};
-use crate::sql::classify::Marks;
+use crate::session::watch::Watch;
+use crate::sql::classify::{Kind, Marks};
 use crate::telemetry::Sighting;
 use crate::wire::packet::{HEADER, put_packet};
 use crate::wire::prepared;
@@ -42,8 +44,15 @@ impl Session {
             // A command that could not be written whole has not arrived whole: no node runs it.
             return Ok(Fate::Broken { sent: false });
         }
-        Ok(match self.answer(lease, work, plan, tied, seen).await? {
+        let answer = self.answer(lease, work, plan, tied, seen).await;
+        // Whoever leaves in the middle leaves nothing running.
+        let answer = answer.inspect_err(|_| kill::at_node_later(&self.worker, Thread::of(lease)))?;
+        Ok(match answer {
             End::Whole => {
+                if seen.interrupted.is_some() && seen.error.is_none() {
+                    // It was over before it could be ended: the node's mind is not to end the next one instead.
+                    let _ = lease.run(b"DO 0").await;
+                }
                 flight.landed(plan, work);
                 Fate::Answered(flight)
             }
@@ -70,15 +79,20 @@ impl Session {
             stop_at_read_only: !tied,
             statement_id: if let Work::Prepare(id) = work { id } else { 0 },
         };
-        let limit = self.worker.shared.config.limits.read_ms;
+        let limits = &self.worker.shared.config.limits;
+        let ends = matches!(plan.kind, Kind::Commit | Kind::Rollback);
+        let mut watch =
+            Watch::begin(&self.alarm, &self.worker, &self.client, if ends { 0 } else { limits.statement_ms });
+        let limit = limits.read_ms;
         if limit == 0 || !plan.repeatable() {
-            return relay(lease, &mut self.client, order, seen).await;
+            return relay(lease, &mut self.client, order, seen, &mut watch).await;
         }
         let limit = Duration::from_millis(limit);
-        match tokio::time::timeout(limit, relay(lease, &mut self.client, order, seen)).await {
+        match tokio::time::timeout(limit, relay(lease, &mut self.client, order, seen, &mut watch)).await {
             Ok(end) => end,
             Err(_) => {
                 self.worker.pools.sighted(&lease.id, Sighting::Silent);
+                kill::at_node_later(&self.worker, Thread::of(lease));
                 Ok(End::Broken(io::ErrorKind::TimedOut.into()))
             }
         }

@@ -66,6 +66,8 @@ impl Marks {
     pub const COLLATION: Self = Self(1 << 9);
     /// Counts rows for FOUND_ROWS().
     pub const COUNTS: Self = Self(1 << 10);
+    /// Asks for the id of the connection.
+    pub const OWN_ID: Self = Self(1 << 11);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.

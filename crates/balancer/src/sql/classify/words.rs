@@ -53,6 +53,7 @@ fn in_words(one: One, word: &Upper, tokens: &mut Tokens<'_>) -> One {
 pub(super) fn function(one: One, name: &[u8]) -> One {
     match name {
         b"GET_LOCK" | b"RELEASE_LOCK" | b"RELEASE_ALL_LOCKS" => raise(one, Marks::LOCKS, "takes a lock"),
+        b"CONNECTION_ID" => on_primary(one, Marks::OWN_ID, "asks about the connection"),
         b"IS_FREE_LOCK" | b"IS_USED_LOCK" => on_primary(one, Marks::NONE, "asks about a lock"),
         b"NEXTVAL" | b"SETVAL" => raise(one, Marks::NONE, "uses a sequence"),
         b"LASTVAL" => on_primary(one, Marks::ASKS_WRITE, "asks about the last write"),
