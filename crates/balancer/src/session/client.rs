@@ -107,6 +107,12 @@ impl Client {
         command.get(HEADER..HEADER + first).unwrap_or_default()
     }
 
+    /// Writes another id over that of the prepared statement which the command under way names.
+    pub fn name_statement(&mut self, id: u32) {
+        let at = HEADER + crate::wire::prepared::ID.start;
+        self.buffer[at..at + 4].copy_from_slice(&id.to_le_bytes());
+    }
+
     /// Sends a payload of the balancer's own as the next packet.
     pub async fn send(&mut self, payload: &[u8]) -> Result<(), Gone> {
         let mut packet = Vec::with_capacity(payload.len() + HEADER);

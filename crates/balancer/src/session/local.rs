@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::route::{Context, Plan, Route, To, replicated};
 use crate::sql::classify::classify;
 use crate::view::ClusterView;
+use crate::wire::capabilities::Capabilities;
 use crate::wire::resultset::{self, ResultSet};
 
 use super::Session;
@@ -22,6 +23,43 @@ impl Session {
     pub async fn show_status(&mut self) -> Result<(), Gone> {
         let result = status(&self.worker.shared.view.load());
         self.send_result(&result).await
+    }
+
+    /// COM_STATISTICS: a line about the balancer, in the server's words where they fit.
+    pub(super) async fn statistics(&mut self) -> Result<(), Gone> {
+        let shared = &self.worker.shared;
+        let view = shared.view.load();
+        let statements: u64 =
+            view.nodes.iter().map(|n| n.meter.reads.load(Relaxed) + n.meter.writes.load(Relaxed)).sum();
+        let uptime = shared.started.elapsed().as_secs_f64();
+        let text = format!(
+            "Uptime: {uptime:.0}  Threads: {}  Questions: {statements}  Serving nodes: {}  Queries per second avg: {:.3}",
+            shared.clients.load(Relaxed),
+            view.serving(),
+            statements as f64 / uptime.max(1.0)
+        );
+        drop(view);
+        self.client.send(text.as_bytes()).await
+    }
+
+    /// COM_SET_OPTION: multi-statements on or off. From the next statement on the session uses node connections that agree
+    /// with that; one that it is tied to is told then.
+    pub(super) async fn set_option(&mut self) -> Result<(), Gone> {
+        let option = self.client.payload().get(1..3).map(|option| [option[0], option[1]]);
+        match option {
+            Some([on @ (0 | 1), 0]) => {
+                self.key.capabilities = self.key.capabilities.with(Capabilities::MULTI_STATEMENTS, on == 0);
+            }
+            Some(_) => return self.client.error(1047, "08S01", "Unknown command").await,
+            None => return self.client.error(1835, "HY000", "Malformed communication packet").await,
+        }
+        let status = self.state.status;
+        if self.client.capabilities.has(Capabilities::DEPRECATE_EOF) {
+            let mut ok = crate::wire::reply::ok(status);
+            ok[0] = 0xFE;
+            return self.client.send(&ok).await;
+        }
+        self.client.send(&resultset::eof(status)).await
     }
 
     /// `SELECT CONNECTION_ID()` alone is answered with the id of the greeting, which is the one that KILL takes; within
@@ -108,6 +146,7 @@ fn tied_by(session: &Session) -> String {
         (state.ties.any(Marks::VARIABLES), "user variables"),
         (state.ties.any(Marks::TEMPORARY), "temporary tables"),
         (state.ties.any(Marks::LOCKS), "locks"),
+        (state.ties.any(Marks::CURSORS), "cursors"),
         (state.ties.any(Marks::UNKNOWN), "a statement with unknown effects"),
         (state.next_only, "settings of the next transaction"),
     ]

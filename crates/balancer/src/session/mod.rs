@@ -1,6 +1,7 @@
 //! One client: login, then a loop of commands.
 
 pub mod alarm;
+mod binary;
 pub mod client;
 pub mod execute;
 pub mod kill;
@@ -23,18 +24,17 @@ use self::alarm::Alarm;
 use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
-use self::prepared::{Prepared, Statement};
+use self::prepared::Prepared;
 use self::state::{State, Tied};
 use self::worker::Worker;
 use crate::pool::connect::Key;
 use crate::pool::image::Image;
-use crate::pool::statements::Text;
 use crate::route::Plan;
 use crate::sql::classify::{Kind, Marks, classify};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::handshake::ChangeUser;
-use crate::wire::prepared as execute_packet;
+use crate::wire::packet::{HEADER, MAX_PAYLOAD};
 use crate::wire::transport::Transport;
 
 /// A logged-in client and all that is known of it.
@@ -128,9 +128,7 @@ impl Session {
             Command::BulkExecute => self.execute(true).await,
             Command::Prepare => self.prepare().await,
             Command::CloseStatement => {
-                if let Ok(id) = execute_packet::id(self.client.payload()) {
-                    self.prepared.close(id);
-                }
+                self.close_statement().await;
                 Ok(())
             }
             Command::SendLongData => {
@@ -138,7 +136,7 @@ impl Session {
                 Ok(())
             }
             Command::ResetStatement => self.reset_statement().await,
-            Command::Fetch => self.client.error(1421, "HY000", "The statement has no open cursor").await,
+            Command::Fetch => self.fetch().await,
             Command::Ping => self.client.ok(self.state.status).await,
             Command::Quit => Err(Gone::Over),
             Command::InitDb => {
@@ -186,7 +184,7 @@ impl Session {
 
     /// A text.
     async fn query(&mut self) -> Result<(), Gone> {
-        let plan = self.plan(&self.client.payload()[1..]);
+        let plan = self.plan_of_command();
         match plan.kind {
             Kind::Status => self.show_status().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
@@ -194,6 +192,14 @@ impl Session {
             Kind::Read if plan.marks.any(Marks::OWN_ID) => self.own_id(plan).await,
             _ => self.perform(Work::Command, plan).await,
         }
+    }
+
+    /// What the text of the command under way is and where it goes.
+    fn plan_of_command(&self) -> Plan {
+        if self.client.command > HEADER + MAX_PAYLOAD {
+            return self.plan(&self.client.whole_payload()[1..]);
+        }
+        self.plan(&self.client.payload()[1..])
     }
 
     /// What a text is and where it goes.
@@ -209,132 +215,6 @@ impl Session {
             plan.reason = "the session's texts are read in an unusual way";
         }
         plan
-    }
-
-    async fn prepare(&mut self) -> Result<(), Gone> {
-        let plan = self.plan(&self.client.payload()[1..]);
-        if matches!(plan.kind, Kind::Status | Kind::ExplainRoute(_) | Kind::Kill) {
-            let message = "This command is not supported in the prepared statement protocol yet";
-            return self.client.error(1295, "HY000", message).await;
-        }
-        if self.prepared.len() >= prepared::LIMIT {
-            let message = "Can't create more than max_prepared_stmt_count statements (current value: 16382)";
-            return self.client.error(1461, "42000", message).await;
-        }
-        // Preparing changes nothing, whatever the statement will do.
-        let marks = if plan.kind == Kind::Read { plan.marks.only(Marks::PRIMARY) } else { Marks::PRIMARY };
-        let preparing = Plan { kind: Kind::Read, marks, ..plan };
-        let id = self.prepared.next_id();
-        self.perform(Work::Prepare(id), preparing).await
-    }
-
-    /// Keeps a statement that a node has just prepared.
-    fn keep_prepared(&mut self, id: u32, text: Rc<Text>, parameters: u16) {
-        let plan = self.plan(&text.sql);
-        let statement =
-            Statement { text, plan, parameters, types: Vec::new(), bound: 0, long_data: Vec::new() };
-        self.prepared.put(id, statement);
-    }
-
-    async fn execute(&mut self, bulk: bool) -> Result<(), Gone> {
-        let id = match execute_packet::id(self.client.payload()) {
-            // The statement that was prepared last.
-            Ok(u32::MAX) => self.prepared.last(),
-            Ok(id) => id,
-            Err(error) => {
-                self.client.error(1835, "HY000", "Malformed communication packet").await?;
-                return Err(error.into());
-            }
-        };
-        let worker = self.worker.clone();
-        let payload_is_short = self.client.payload().len() < 10;
-        let Some(statement) = self.prepared.get_mut(id) else {
-            let message = format!("Unknown prepared statement handler ({id}) given to EXECUTE");
-            return self.client.error(1243, "HY000", &message).await;
-        };
-        let command = if bulk { "BULK_EXECUTE" } else { "EXECUTE" };
-        if !bulk {
-            match execute_packet::types(self.client.payload(), statement.parameters) {
-                Ok(Some(types)) if types != statement.types => {
-                    statement.types = types.to_vec();
-                    statement.bound = worker.next_bound();
-                }
-                Ok(_) if !payload_is_short => {}
-                _ => {
-                    let message = format!("Incorrect arguments to {command}");
-                    return self.client.error(1210, "HY000", &message).await;
-                }
-            }
-        } else if payload_is_short && self.client.payload().len() < 7 {
-            return self.client.error(1210, "HY000", &format!("Incorrect arguments to {command}")).await;
-        }
-        let plan = statement.plan;
-        let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
-        self.perform(work, plan).await?;
-        if let Some(statement) = self.prepared.get_mut(id) {
-            statement.long_data.clear();
-        }
-        Ok(())
-    }
-
-    /// Keeps a part of a parameter until the statement is executed; one that is not known is ignored, as by servers.
-    fn keep_long_data(&mut self) {
-        let Ok(id) = execute_packet::id(self.client.payload()) else { return };
-        let limit = self.worker.shared.config.limits.packet_bytes;
-        let single = self.client.command < crate::wire::packet::MAX_PAYLOAD;
-        let packet = &self.client.buffer[..self.client.command];
-        if let Some(statement) = self.prepared.get_mut(id)
-            && single
-            && statement.long_data.len() + packet.len() <= limit
-        {
-            statement.long_data.extend_from_slice(packet);
-        }
-    }
-
-    async fn reset_statement(&mut self) -> Result<(), Gone> {
-        let id = execute_packet::id(self.client.payload()).unwrap_or(0);
-        match self.prepared.get_mut(id) {
-            Some(statement) => {
-                statement.long_data.clear();
-                self.client.ok(self.state.status).await
-            }
-            None => {
-                let message = format!("Unknown prepared statement handler ({id}) given to RESET");
-                self.client.error(1243, "HY000", &message).await
-            }
-        }
-    }
-
-    /// Multi-statements may be switched to what was agreed on at login, which is what the node connections do.
-    async fn set_option(&mut self) -> Result<(), Gone> {
-        let on = self.client.payload().get(1..3) == Some(&[0, 0]);
-        let agreed = self.client.capabilities.has(Capabilities::MULTI_STATEMENTS);
-        if on && !agreed {
-            let message = "Multi-statements have to be asked for at login";
-            return self.client.error(1235, "42000", message).await;
-        }
-        let status = self.state.status.to_le_bytes();
-        if self.client.capabilities.has(Capabilities::DEPRECATE_EOF) {
-            let mut ok = crate::wire::reply::ok(self.state.status);
-            ok[0] = 0xFE;
-            return self.client.send(&ok).await;
-        }
-        self.client.send(&[0xFE, 0, 0, status[0], status[1]]).await
-    }
-
-    async fn statistics(&mut self) -> Result<(), Gone> {
-        let shared = &self.worker.shared;
-        let view = shared.view.load();
-        let statements: u64 =
-            view.nodes.iter().map(|n| n.meter.reads.load(Relaxed) + n.meter.writes.load(Relaxed)).sum();
-        let text = format!(
-            "Uptime: {}  Threads: {}  Questions: {statements}  Serving nodes: {}",
-            shared.started.elapsed().as_secs(),
-            shared.clients.load(Relaxed),
-            view.serving()
-        );
-        drop(view);
-        self.client.send(text.as_bytes()).await
     }
 
     /// Forgets all state: of the session, and with it the connection that it was tied to.

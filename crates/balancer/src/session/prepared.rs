@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use crate::pool::statements::Text;
 use crate::route::Plan;
+use crate::wire::packet::HEADER;
+use crate::wire::prepared::ID;
 
 /// Statements a session may have prepared at once, as the server's default `max_prepared_stmt_count`.
 pub const LIMIT: usize = 16_382;
@@ -22,8 +24,21 @@ pub struct Statement {
     pub types: Vec<u8>,
     /// Stands for these types on connections; see [`crate::pool::statements::OnNode::bound`].
     pub bound: u64,
-    /// Commands with parts of parameters, whole packets, sent before the next execute.
-    pub long_data: Vec<u8>,
+    /// Parts of parameters, sent before the next execute.
+    pub long_data: LongData,
+    /// A cursor is open, on the connection that the session is tied to.
+    pub cursor: bool,
+}
+
+/// Parts of parameters, as the commands that brought them.
+#[derive(Debug, Default)]
+pub struct LongData {
+    /// The commands, whole packets one after the other.
+    packets: Vec<u8>,
+    /// Where each of the commands begins.
+    starts: Vec<usize>,
+    /// There was more than is kept: the next execute fails.
+    pub too_long: bool,
 }
 
 /// All of a session.
@@ -31,6 +46,8 @@ pub struct Statement {
 pub struct Prepared {
     statements: HashMap<u32, Statement>,
     last: u32,
+    /// Bytes of long data, over all statements.
+    long_bytes: usize,
 }
 
 impl Prepared {
@@ -62,12 +79,46 @@ impl Prepared {
 
     /// Forgets one.
     pub fn close(&mut self, id: u32) {
+        self.forget_long_data(id);
         self.statements.remove(&id);
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
         self.statements.clear();
+        self.long_bytes = 0;
+    }
+
+    /// Keeps a command that brings a part of a parameter, as long as all of them have no more than `limit` bytes.
+    pub fn keep_long_data(&mut self, id: u32, command: &[u8], limit: usize) {
+        let Some(statement) = self.statements.get_mut(&id) else { return };
+        let data = &mut statement.long_data;
+        if data.too_long || self.long_bytes + command.len() > limit {
+            self.long_bytes -= data.packets.len();
+            *data = LongData { too_long: true, ..LongData::default() };
+            return;
+        }
+        self.long_bytes += command.len();
+        data.starts.push(data.packets.len());
+        data.packets.extend_from_slice(command);
+    }
+
+    /// Forgets the parts of parameters of a statement.
+    pub fn forget_long_data(&mut self, id: u32) {
+        if let Some(statement) = self.statements.get_mut(&id) {
+            self.long_bytes -= statement.long_data.packets.len();
+            statement.long_data = LongData::default();
+        }
+    }
+
+    /// Whether any cursor is open.
+    pub fn has_cursors(&self) -> bool {
+        self.statements.values().any(|statement| statement.cursor)
+    }
+
+    /// The cursors are gone, with the connection that they were open on.
+    pub fn forget_cursors(&mut self) {
+        self.statements.values_mut().for_each(|statement| statement.cursor = false);
     }
 
     /// How many.
@@ -82,17 +133,84 @@ impl Prepared {
 }
 
 impl Statement {
-    /// The kept parts of parameters, as packets for a node that knows the statement by this id.
-    pub fn long_data_for(&self, id: u32) -> Vec<u8> {
-        let mut packets = self.long_data.clone();
-        let mut at = 0;
-        while let Some((length, _)) = packets.get(at..).and_then(crate::wire::packet::header) {
-            let first = at + crate::wire::packet::HEADER + crate::wire::prepared::ID.start;
-            if let Some(place) = packets.get_mut(first..first + 4) {
+    /// One that has just been prepared.
+    pub fn new(text: Rc<Text>, plan: Plan, parameters: u16) -> Self {
+        let long_data = LongData::default();
+        Self { text, plan, parameters, types: Vec::new(), bound: 0, long_data, cursor: false }
+    }
+}
+
+impl LongData {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// The commands for a node that knows the statement by this id.
+    pub fn for_node(&self, id: u32) -> Vec<u8> {
+        let mut packets = self.packets.clone();
+        for start in &self.starts {
+            let at = start + HEADER + ID.start;
+            if let Some(place) = packets.get_mut(at..at + 4) {
                 place.copy_from_slice(&id.to_le_bytes());
             }
-            at += crate::wire::packet::HEADER + length;
         }
         packets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::image::Image;
+    use crate::pool::statements::Texts;
+    use crate::sql::classify::{Kind, Marks};
+    use crate::wire::packet::{MAX_PAYLOAD, put_packet};
+
+    fn prepared() -> Prepared {
+        let mut prepared = Prepared::default();
+        let text = Texts::default().intern(&Rc::new(Image::default()), b"select ?");
+        let plan = Plan::plain(Kind::Read, Marks::NONE, "reads");
+        for id in [1, 2] {
+            prepared.put(id, Statement::new(text.clone(), plan, 1));
+        }
+        prepared
+    }
+
+    fn command(length: usize) -> Vec<u8> {
+        let mut packets = Vec::new();
+        put_packet(&mut packets, 0, &[&[0x18, 9, 9, 9, 9, 0, 0][..], &vec![b'x'; length]].concat());
+        packets
+    }
+
+    #[test]
+    fn ids_are_put_into_commands_and_never_into_what_follows_in_other_packets() {
+        let mut prepared = prepared();
+        let (short, long) = (command(5), command(MAX_PAYLOAD + 100));
+        prepared.keep_long_data(1, &short, usize::MAX);
+        prepared.keep_long_data(1, &long, usize::MAX);
+        let bytes = prepared.get(1).unwrap().long_data.for_node(7);
+        let mut expected = [short.clone(), long.clone()].concat();
+        for start in [0, short.len()] {
+            expected[start + 5..start + 9].copy_from_slice(&[7, 0, 0, 0]);
+        }
+        assert!(bytes == expected);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_over_all_statements() {
+        let mut prepared = prepared();
+        let limit = 2 * command(100).len();
+        prepared.keep_long_data(1, &command(100), limit);
+        prepared.keep_long_data(2, &command(100), limit);
+        prepared.keep_long_data(2, &command(1), limit);
+        prepared.keep_long_data(2, &command(1), limit);
+        assert!(prepared.get(2).unwrap().long_data.too_long && !prepared.get(1).unwrap().long_data.too_long);
+        prepared.forget_long_data(2);
+        prepared.keep_long_data(2, &command(100), limit);
+        assert!(!prepared.get(2).unwrap().long_data.too_long);
+        prepared.close(1);
+        prepared.close(2);
+        assert_eq!(prepared.long_bytes, 0);
     }
 }

@@ -75,7 +75,7 @@ impl State {
     /// `ran`: the statement was run, not merely prepared.
     pub fn take(&mut self, plan: &Plan, ran: bool, seen: &mut Seen, lease: &mut Lease) -> bool {
         if let Some(told) = seen.status {
-            self.status = told & !status::MORE_RESULTS;
+            self.status = told & status::LASTING;
         }
         if let Some(image) = seen.image.take() {
             self.image = Rc::new(image);
@@ -102,7 +102,12 @@ impl State {
         }
         // An error tells no status: with autocommit off, a transaction may have begun all the same.
         let unsure = seen.error.is_some() && !self.autocommit();
-        self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
+        self.stays() || unsure
+    }
+
+    /// Whether it has to stay on its connection.
+    pub fn stays(&self) -> bool {
+        self.in_transaction() || !self.ties.is_empty() || self.next_only
     }
 
     /// Forgets what was tied to a connection that is gone.

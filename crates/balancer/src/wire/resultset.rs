@@ -71,7 +71,8 @@ pub fn number(name: &[u8], value: u64, mut sequence: u8, capabilities: Capabilit
     out
 }
 
-fn eof(status: u16) -> Vec<u8> {
+/// An EOF packet as a payload.
+pub fn eof(status: u16) -> Vec<u8> {
     let [low, high] = status.to_le_bytes();
     vec![0xFE, 0, 0, low, high]
 }

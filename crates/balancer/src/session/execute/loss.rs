@@ -80,6 +80,7 @@ impl Session {
         let in_transaction = self.state.in_transaction();
         let outcome = outcome(plan, work, sent, in_transaction, self.state.autocommit());
         self.state.untie();
+        self.prepared.forget_cursors();
         match outcome {
             Outcome::AsWanted => self.client.ok(self.state.status).await,
             Outcome::RolledBack => {

@@ -2,6 +2,7 @@
 //! again elsewhere, as long as that is safe.
 
 mod attempts;
+mod cursor;
 mod find;
 mod flight;
 mod loss;
@@ -37,6 +38,8 @@ pub enum Work {
     Execute(u32),
     /// MariaDB's, with many rows of parameters.
     Bulk(u32),
+    /// The client's fetch of rows from the cursor of a prepared statement.
+    Fetch(u32),
 }
 
 /// How one attempt ended.

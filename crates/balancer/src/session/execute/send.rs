@@ -7,6 +7,7 @@ use super::flight::Flight;
 use super::{Fate, Work};
 use crate::pool::ask::AskError;
 use crate::pool::lease::Lease;
+use crate::pool::statements::OnNode;
 use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
@@ -15,9 +16,10 @@ use crate::session::relay::one::{End, Order, Seen, relay};
 use crate::session::watch::Watch;
 use crate::sql::classify::{Kind, Marks};
 use crate::telemetry::Sighting;
-use crate::wire::packet::{HEADER, put_packet};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::packet::put_packet;
 use crate::wire::prepared;
-use crate::wire::reply::Expect;
+use crate::wire::reply::{self, Expect};
 
 impl Session {
     /// Sets up, sends, passes the answer on.
@@ -33,7 +35,7 @@ impl Session {
         if tied && !lease.is_quiet() {
             return Ok(Fate::Broken { sent: false });
         }
-        let ready = match self.set_up(lease, work, plan).await {
+        let ready = match self.set_up(lease, work, plan, tied).await {
             Ok(ready) => ready,
             Err(AskError::Refused(error)) => return Ok(Fate::Refused(error)),
             Err(AskError::Broken(_)) => return Ok(Fate::Broken { sent: false }),
@@ -73,7 +75,7 @@ impl Session {
         let order = Order {
             expect: match work {
                 Work::Prepare(_) => Expect::Prepared,
-                Work::FieldList => Expect::Definitions,
+                Work::FieldList | Work::Fetch(_) => Expect::Definitions,
                 _ => Expect::Result,
             },
             stop_at_read_only: !tied,
@@ -104,7 +106,11 @@ impl Session {
         lease: &mut Lease,
         work: Work,
         plan: &Plan,
+        tied: bool,
     ) -> Result<Option<Vec<u8>>, AskError> {
+        if tied && lease.key.capabilities != self.key.capabilities {
+            lease.set_multi_statements(self.key.capabilities.has(Capabilities::MULTI_STATEMENTS)).await?;
+        }
         lease.enter(&self.state.image).await?;
         let asks_elsewhere = plan.marks.any(Marks::ASKS_WRITE)
             && self.state.insert_id != 0
@@ -114,7 +120,8 @@ impl Session {
             lease.run(format!("SET last_insert_id={}", self.state.insert_id).as_bytes()).await?;
         }
         match work {
-            Work::Execute(id) | Work::Bulk(id) => self.set_up_execute(lease, id, work).await,
+            Work::Execute(id) | Work::Bulk(id) => self.set_up_execute(lease, id, work, tied).await,
+            Work::Fetch(id) => self.set_up_fetch(lease, id),
             _ => Ok(None),
         }
     }
@@ -125,37 +132,52 @@ impl Session {
         lease: &mut Lease,
         id: u32,
         work: Work,
+        tied: bool,
     ) -> Result<Option<Vec<u8>>, AskError> {
-        let statement = self.prepared.get(id).expect("the command loop has looked it up");
+        let statement = self.prepared.get_mut(id).expect("the command loop has looked it up");
+        let taken = |on_node: &OnNode| on_node.cursor != 0 && on_node.cursor != id;
+        if lease.statements.get(&statement.text).is_some_and(|on_node| taken(on_node)) {
+            // Another of the client's statements with the same text has a cursor open, which this must not close.
+            statement.text = self.worker.texts.separate(&statement.text);
+        }
         if lease.statements.get(&statement.text).is_none() {
             let text = statement.text.clone();
-            lease.prepare(&text).await?;
+            lease.prepare(&text, tied).await?;
             lease.enter(&self.state.image).await?;
         }
         let statement = self.prepared.get(id).expect("the command loop has looked it up");
         let on_node = lease.statements.get(&statement.text).expect("it has just been prepared");
-        let at = HEADER + prepared::ID.start;
-        self.client.buffer[at..at + 4].copy_from_slice(&on_node.id.to_le_bytes());
+        self.client.name_statement(on_node.id);
         let node_id = on_node.id;
         let mut rebuilt = None;
-        if let Work::Execute(_) = work {
-            // Without a cursor the whole result comes at once, which a client has to expect anyway.
-            self.client.buffer[HEADER + prepared::CURSOR] = 0;
-            let types = prepared::types(self.client.payload(), statement.parameters)?;
-            if types.is_none() && !statement.types.is_empty() && on_node.bound != statement.bound {
-                let whole = self.client.whole_payload();
-                let payload = prepared::with_types(&whole, statement.parameters, &statement.types);
-                let mut packet = Vec::with_capacity(payload.len() + 8);
-                put_packet(&mut packet, 0, &payload);
-                rebuilt = Some(packet);
-            }
-            on_node.bound = statement.bound;
+        let bulk = work == Work::Bulk(id);
+        let types = prepared::types(self.client.payload(), bulk, statement.parameters)?;
+        if types.is_none() && !statement.types.is_empty() && on_node.bound != statement.bound {
+            let whole = self.client.whole_payload();
+            let payload = prepared::with_types(&whole, bulk, statement.parameters, &statement.types);
+            let mut packet = Vec::with_capacity(payload.len() + 8);
+            put_packet(&mut packet, 0, &payload);
+            rebuilt = Some(packet);
         }
+        on_node.bound = statement.bound;
         if statement.long_data.is_empty() {
             return Ok(rebuilt);
         }
-        let mut all = statement.long_data_for(node_id);
+        let mut all = statement.long_data.for_node(node_id);
         all.extend_from_slice(rebuilt.as_deref().unwrap_or(&self.client.buffer[..self.client.command]));
         Ok(Some(all))
+    }
+
+    /// Names the statement by its id on the node, where its cursor is open.
+    fn set_up_fetch(&mut self, lease: &mut Lease, id: u32) -> Result<Option<Vec<u8>>, AskError> {
+        let statement = self.prepared.get(id).expect("the command loop has looked it up");
+        match lease.statements.get(&statement.text).filter(|on_node| on_node.cursor == id) {
+            Some(on_node) => self.client.name_statement(on_node.id),
+            None => {
+                let message = format!("The statement ({id}) has no open cursor");
+                return Err(AskError::Refused(reply::err(1421, "HY000", &message)));
+            }
+        }
+        Ok(None)
     }
 }

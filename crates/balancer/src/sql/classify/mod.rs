@@ -68,6 +68,8 @@ impl Marks {
     pub const COUNTS: Self = Self(1 << 10);
     /// Asks for the id of the connection.
     pub const OWN_ID: Self = Self(1 << 11);
+    /// A cursor is open: known by the answer, never by the text.
+    pub const CURSORS: Self = Self(1 << 13);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.
@@ -81,6 +83,11 @@ impl Marks {
     /// With `other`.
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Without `other`.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What is in `other` too.
