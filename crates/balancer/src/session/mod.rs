@@ -1,5 +1,6 @@
 //! One client: login, then a loop of commands.
 
+pub mod agree;
 pub mod client;
 pub mod execute;
 pub mod line;
@@ -93,6 +94,7 @@ impl Session {
         if !self.enter_schema().await? {
             return Ok(());
         }
+        agree::begin_packing(&mut self.client, &self.worker);
         let limits = &self.worker.shared.config.limits;
         let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
         loop {
