@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use cluster::NodeId;
 use cluster::replication::gtid::GtidPosition;
@@ -42,6 +43,8 @@ pub struct State {
     pub insert_id: u64,
     /// Its texts cannot be classified: they are read in another way than supposed.
     pub odd_texts: bool,
+    /// It has set `wait_timeout`: the client is sent away after so long without a command.
+    pub wait_timeout: Option<Duration>,
 }
 
 impl State {
@@ -58,6 +61,7 @@ impl State {
             last_writer: None,
             insert_id: 0,
             odd_texts: reads_oddly(collation),
+            wait_timeout: None,
         }
     }
 
@@ -79,6 +83,7 @@ impl State {
         }
         if let Some(image) = seen.image.take() {
             self.image = Rc::new(image);
+            self.wait_timeout = self.image.wait_timeout();
             lease.image = self.image.clone();
         }
         self.odd_texts = self.status & NO_BACKSLASH_ESCAPES != 0
