@@ -98,10 +98,11 @@ impl Session {
         let limits = &self.worker.shared.config.limits;
         let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
         loop {
-            if idle == 0 {
+            if idle == 0 && self.state.wait_timeout.is_none() {
                 self.client.receive(0, packet).await?;
             } else {
-                let idle = Duration::from_millis(idle);
+                let limit = (idle != 0).then_some(Duration::from_millis(idle));
+                let idle = limit.into_iter().chain(self.state.wait_timeout).min().unwrap_or(Duration::MAX);
                 let received = tokio::time::timeout(idle, self.client.receive(0, packet)).await;
                 received.map_err(|_| Gone::Over)??;
             }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use cluster::NodeId;
 use cluster::replication::gtid::GtidPosition;
@@ -45,6 +46,8 @@ pub struct State {
     pub insert_id: u64,
     /// In its character set, quotes and backslashes may be halves of characters.
     pub odd_texts: bool,
+    /// It has set `wait_timeout`: the client is sent away after so long without a command.
+    pub wait_timeout: Option<Duration>,
     /// How its texts are read otherwise.
     pub manner: Manner,
 }
@@ -63,6 +66,7 @@ impl State {
             last_writer: None,
             insert_id: 0,
             odd_texts: reads_oddly(collation),
+            wait_timeout: None,
             manner: Manner::default(),
         }
     }
@@ -85,6 +89,7 @@ impl State {
         }
         if let Some(image) = seen.image.take() {
             self.image = Rc::new(image);
+            self.wait_timeout = self.image.wait_timeout();
             lease.image = self.image.clone();
         }
         self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
