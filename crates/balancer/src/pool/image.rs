@@ -3,6 +3,7 @@
 //! Values are what the nodes themselves report after each statement (session tracking), so no SET has to be understood.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Schema and variables that differ from those of a fresh connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,6 +56,11 @@ impl Image {
         Some(image)
     }
 
+    /// How long the session may be idle, if it has said so itself: `wait_timeout`, in seconds.
+    pub fn wait_timeout(&self) -> Option<Duration> {
+        self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
+    }
+
     /// Whether a connection in this state can be brought into `other` without losing anything: nothing has to be unset.
     pub fn leads_to(&self, other: &Self) -> bool {
         (self.schema.is_none() || other.schema.is_some())
@@ -77,11 +83,15 @@ impl Image {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Whether texts are to be read differently from what the classifier supposes.
+    /// Whether quotes and backslashes may be halves of characters.
     pub fn reads_texts_oddly(&self) -> bool {
         let odd_set = |set: &str| ["big5", "sjis", "gbk", "cp932", "gb18030", "ucs2"].contains(&set);
         self.get("character_set_client").is_some_and(odd_set)
-            || self.get("sql_mode").is_some_and(|mode| mode.contains("NO_BACKSLASH_ESCAPES"))
+    }
+
+    /// Whether double quotes stand around names.
+    pub fn quotes_names(&self) -> bool {
+        self.get("sql_mode").is_some_and(|mode| mode.contains("ANSI_QUOTES"))
     }
 }
 

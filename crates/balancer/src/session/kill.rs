@@ -170,7 +170,8 @@ pub async fn at_node(worker: &Worker, thread: Thread, call: Call) -> Result<(), 
     let _turn = worker.killers.acquire().await;
     let key = Key { account: thread.account, capabilities: Capabilities::default(), collation: 45 };
     let account = &worker.shared.config.accounts[thread.account];
-    let made = connect(&place, account, key, 0, LIMIT).await;
+    let tls = worker.pools.to_node(&place);
+    let made = connect(&place, account, key, 0, tls, LIMIT).await;
     let mut connection = made.map_err(|error| AskError::Broken(std::io::Error::other(error)))?;
     let what = if call == Call::EndStatement { "QUERY" } else { "CONNECTION" };
     let text = format!("KILL {what} {}", thread.id);

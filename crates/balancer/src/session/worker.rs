@@ -26,9 +26,11 @@ use crate::pool::statements::Texts;
 use crate::pool::{Place, Pools, Want};
 use crate::route::strategy::Spread;
 use crate::telemetry::Sighting;
+use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, ViewCell};
 use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
+use crate::wire::compression::Packers;
 
 /// How often idle connections are looked at.
 const REAP: Duration = Duration::from_secs(1);
@@ -49,6 +51,8 @@ pub struct Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// How clients are met and nodes are reached under TLS.
+    pub certificates: Arc<Certificates>,
     /// The topology.
     pub view: Arc<ViewCell>,
     /// Where broken connections are told.
@@ -73,6 +77,7 @@ impl Shared {
     /// What `workers` threads are to share.
     pub fn new(
         config: Arc<Config>,
+        certificates: Arc<Certificates>,
         view: Arc<ViewCell>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
         stop: CancellationToken,
@@ -80,6 +85,7 @@ impl Shared {
     ) -> Self {
         Self {
             config,
+            certificates,
             view,
             sightings,
             stop,
@@ -104,6 +110,8 @@ pub struct Worker {
     pub spread: RefCell<Spread>,
     /// Where statements wait for a primary.
     pub line: Rc<Line>,
+    /// What packs bytes for clients that ask for it.
+    pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
     /// Connections to nodes that are made to kill a statement there.
@@ -123,9 +131,15 @@ impl Worker {
         let workers = shared.sessions.len();
         let mut random = seeded();
         let worker = Rc::new(Self {
-            pools: Pools::new(shared.config.pool.clone(), workers, shared.sightings.clone()),
+            pools: Pools::new(
+                shared.config.pool.clone(),
+                shared.certificates.clone(),
+                workers,
+                shared.sightings.clone(),
+            ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
+            packers: Packers::default(),
             texts: Texts::default(),
             killers: Semaphore::new(super::kill::ABREAST),
             fresh: Rc::default(),
