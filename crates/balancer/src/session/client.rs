@@ -82,6 +82,7 @@ impl Client {
                 Ok(Front::Whole(length, last)) => {
                     self.command = length;
                     self.sequence = last.wrapping_add(1);
+                    self.stream.follow_frames(self.sequence);
                     return Ok(());
                 }
                 Ok(Front::Partial) => {}
