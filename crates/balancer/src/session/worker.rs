@@ -13,7 +13,7 @@ use cluster::NodeId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +31,6 @@ use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::compression::Packers;
 
-/// How often idle connections are looked at.
-const REAP: Duration = Duration::from_secs(1);
 /// A node that a read has waited for in vain is not waited for again for so long.
 const BEHIND: Duration = Duration::from_secs(1);
 
@@ -66,6 +64,9 @@ pub struct Shared {
     pub next_id: AtomicU32,
     /// How the nodes greet; until the first connection a guess.
     pub face: ArcSwap<Face>,
+    /// Beats once a second, for what each thread does now and then. A timer of a thread's own would make every wait for
+    /// the next packet one with an end, which costs at each statement.
+    pub beat: watch::Sender<()>,
     /// When the data plane started.
     pub started: Instant,
 }
@@ -90,6 +91,7 @@ impl Shared {
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             next_id: AtomicU32::new(1),
             face: ArcSwap::from_pointee(Face { version: b"5.5.5-10.11.0-MariaDB".to_vec(), collation: 45 }),
+            beat: watch::channel(()).0,
             started: Instant::now(),
         }
     }
@@ -175,7 +177,7 @@ impl Worker {
     /// Obeys each new view, and once a second closes what has been idle for too long.
     async fn watch(self: Rc<Self>) {
         let mut generation = self.shared.view.watch();
-        let mut reap = tokio::time::interval(REAP);
+        let mut beat = self.shared.beat.subscribe();
         loop {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
@@ -185,7 +187,7 @@ impl Worker {
                     }
                     self.pools.obey(&self.shared.view.load());
                 }
-                now = reap.tick() => self.pools.reap(now),
+                Ok(()) = beat.changed() => self.pools.reap(Instant::now()),
             }
         }
     }
