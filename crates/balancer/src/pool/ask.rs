@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -148,6 +149,7 @@ impl Connection {
 
     /// Unsets all variables; what was prepared is gone with them. The schema stays.
     async fn forget(&mut self) -> Result<(), AskError> {
+        self.meter.resets.fetch_add(1, Relaxed);
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
 use crate::config::Config;
+use crate::pool::budget::Budgets;
 use crate::pool::connect::{Connection, Key};
 use crate::pool::image::Image;
 use crate::pool::statements::Texts;
@@ -64,6 +65,8 @@ pub struct Shared {
     pub face: ArcSwap<Face>,
     /// When the data plane started.
     pub started: Instant,
+    /// How many connections to nodes there may be.
+    pub budgets: Arc<Budgets>,
 }
 
 impl Shared {
@@ -75,6 +78,7 @@ impl Shared {
         stop: CancellationToken,
         workers: usize,
     ) -> Self {
+        let budgets = Arc::new(Budgets::new(config.pool.max, workers));
         Self {
             config,
             view,
@@ -85,6 +89,7 @@ impl Shared {
             next_id: AtomicU32::new(1),
             face: ArcSwap::from_pointee(Face { version: b"5.5.5-10.11.0-MariaDB".to_vec(), collation: 45 }),
             started: Instant::now(),
+            budgets,
         }
     }
 }
@@ -114,10 +119,14 @@ pub struct Worker {
 impl Worker {
     /// Begins on the thread that calls: starts the tasks that watch the view and close idle connections.
     pub fn start(number: usize, shared: Arc<Shared>) -> Rc<Self> {
-        let workers = shared.sessions.len();
         let mut random = seeded();
         let worker = Rc::new(Self {
-            pools: Pools::new(shared.config.pool.clone(), workers, shared.sightings.clone()),
+            pools: Pools::new(
+                shared.config.clone(),
+                number,
+                shared.budgets.clone(),
+                shared.sightings.clone(),
+            ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
             texts: Texts::default(),
@@ -171,8 +180,28 @@ impl Worker {
                     }
                     self.pools.obey(&self.shared.view.load());
                 }
-                now = reap.tick() => self.pools.reap(now),
+                () = self.shared.budgets.called(self.number) => self.pools.called(Instant::now()),
+                now = reap.tick() => {
+                    self.pools.reap(now);
+                    self.clone().warm();
+                }
             }
+        }
+    }
+
+    /// Makes connections to serving nodes where the warm minimum is not kept.
+    fn warm(self: Rc<Self>) {
+        let view = self.shared.view.load();
+        for node in view.nodes.iter().filter(|node| node.state == NodeState::Serving) {
+            let Some((key, missing)) = self.pools.lacks(node.index) else { continue };
+            let (worker, place) = (self.clone(), Place::of(node));
+            tokio::task::spawn_local(async move {
+                let account = &worker.shared.config.accounts[key.account];
+                let want = Want { key: &key, image: &worker.fresh, owner: 0 };
+                let made = (0..missing).map(|_| worker.pools.make(&place, account, want));
+                let made = futures_util::future::join_all(made).await;
+                made.into_iter().flatten().for_each(|lease| lease.release(0, false, Instant::now()));
+            });
         }
     }
 
