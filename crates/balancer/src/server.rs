@@ -130,12 +130,13 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
         None => Saved::default(),
     };
     let stop = stop.child_token();
-    let control = Control::start(&config, nodes, saved, &stop).await.inspect_err(|_| stop.cancel())?;
+    let mut control = Control::start(&config, nodes, saved, &stop).await.inspect_err(|_| stop.cancel())?;
     let listen = |what, address| move |source| StartError::Listen { what, address, source };
     let plane =
         dataplane::start(config.clone(), control.handle.view.clone(), control.sightings, stop.clone())
             .map_err(listen("clients", config.listen))
             .inspect_err(|_| stop.cancel())?;
+    control.handle.plane = Some(plane.shared());
     let admin_address = match config.admin {
         None => None,
         Some(address) => {
@@ -237,7 +238,7 @@ impl Control {
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(elastic::run(watcher)));
         let started = Instant::now();
-        let handle = Handle { view, board, events, inbox, progress, thought, elastic, started };
+        let handle = Handle { view, board, events, inbox, progress, thought, elastic, started, plane: None };
         Self { handle, sightings, tasks }
     }
 }

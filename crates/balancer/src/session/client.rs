@@ -1,17 +1,24 @@
 //! The client's side of a session: its stream, what has come from it, what was agreed on.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
+use super::memory::{BASE, Held, Memory};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
 use crate::wire::transport::Transport;
 
-/// Spare room for what a client says; most commands are short.
-const ROOM: usize = 4 << 10;
+/// Spare room for what a client says; most commands are short. It grows with what comes, not with what is announced.
+const ROOM: usize = 1 << 10;
+/// A buffer that has grown beyond this is given up when nothing has come for a while.
+const KEPT_IDLE: usize = 4 << 10;
+/// That while.
+const IDLE: Duration = Duration::from_secs(1);
 /// A buffer that has grown beyond this is given up after the command.
 const KEPT: usize = 256 << 10;
 
@@ -44,11 +51,12 @@ pub struct Client {
     pub capabilities: Capabilities,
     /// The id that it was greeted with.
     pub id: u32,
+    held: Held,
 }
 
 impl Client {
     /// A client that has said nothing yet.
-    pub fn new(stream: Transport, id: u32) -> Self {
+    pub fn new(stream: Transport, id: u32, memory: Arc<Memory>) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -56,6 +64,7 @@ impl Client {
             sequence: 0,
             capabilities: Capabilities::default(),
             id,
+            held: Held::new(memory),
         }
     }
 
@@ -86,17 +95,47 @@ impl Client {
                     return Err(error.into());
                 }
             }
-            if !self.stream.read_with_room(&mut self.buffer, ROOM).await? {
+            if !self.read().await? {
+                return Err(Gone::Over);
+            }
+            if self.buffer.capacity() > BASE && self.held.set(self.buffer.capacity()).is_err() {
+                self.sequence = sequence.wrapping_add(1);
+                self.out_of_memory().await?;
                 return Err(Gone::Over);
             }
         }
+    }
+
+    /// Reads once. A client that is idle costs no large buffer.
+    async fn read(&mut self) -> io::Result<bool> {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_IDLE {
+            let soon = self.stream.read_with_room(&mut self.buffer, ROOM);
+            if let Ok(read) = tokio::time::timeout(IDLE, soon).await {
+                return read;
+            }
+            self.give_up_buffer();
+        }
+        self.stream.read_with_room(&mut self.buffer, ROOM).await
+    }
+
+    fn give_up_buffer(&mut self) {
+        self.buffer = BytesMut::new();
+        let less = self.held.set(0);
+        debug_assert!(less.is_ok(), "less is never refused");
+    }
+
+    /// Tells that all sessions together hold too much already.
+    pub async fn out_of_memory(&mut self) -> Result<(), Gone> {
+        let message =
+            "Out of memory: the sessions of the balancer hold as much as `limits.memory_bytes` allows";
+        self.error(1041, "HY000", message).await
     }
 
     /// Gives up the command under way.
     pub fn finish_command(&mut self) {
         self.buffer.advance(std::mem::take(&mut self.command));
         if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = BytesMut::new();
+            self.give_up_buffer();
         }
     }
 
