@@ -4,6 +4,7 @@
 //! name: a name is resolved once, when the settings are read ([`host`]).
 
 mod host;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::tls::{Compression, NodesTls, Tls};
 use crate::view::Strategy;
 
 /// Everything that the balancer needs to know.
@@ -55,6 +57,15 @@ pub struct Config {
     /// What clients may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// Encryption with clients.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Encryption with nodes.
+    #[serde(default)]
+    pub nodes_tls: NodesTls,
+    /// Compression that clients are offered.
+    #[serde(default = "Compression::all")]
+    pub compression: Vec<Compression>,
     /// Where operators' switches and the last known topology are kept over restarts; absent: nowhere.
     #[serde(default)]
     pub state_file: Option<PathBuf>,
@@ -121,6 +132,8 @@ impl Config {
             return fail("pool.max", problem);
         }
         self.limits.check()?;
+        self.tls.check()?;
+        self.nodes_tls.check(&self.nodes)?;
         self.elastic.check()
     }
 }

@@ -32,6 +32,7 @@ use self::node::Found;
 pub use self::node::NodePool;
 use crate::config::{Account, Config};
 use crate::telemetry::{Meter, Sighting};
+use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, NodeView};
 
 /// Who waits for a connection looks again, and calls the other threads again, at least this often.
@@ -99,6 +100,7 @@ pub struct Want<'a> {
 pub struct Pools {
     nodes: RefCell<Vec<Option<Rc<NodePool>>>>,
     config: Arc<Config>,
+    certificates: Arc<Certificates>,
     budgets: Arc<Budgets>,
     thread: usize,
     sightings: mpsc::Sender<(NodeId, Sighting)>,
@@ -109,11 +111,13 @@ impl Pools {
     /// Pools for one thread.
     pub fn new(
         config: Arc<Config>,
+        certificates: Arc<Certificates>,
         thread: usize,
         budgets: Arc<Budgets>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
     ) -> Self {
-        Self { nodes: RefCell::default(), config, budgets, thread, sightings, serial: Cell::new(1) }
+        let (nodes, serial) = (RefCell::default(), Cell::new(1));
+        Self { nodes, config, certificates, budgets, thread, sightings, serial }
     }
 
     fn pool(&self, index: usize, id: &NodeId) -> Rc<NodePool> {
@@ -195,7 +199,8 @@ impl Pools {
     ) -> Result<Lease, PoolError> {
         self.serial.set(self.serial.get() + 1);
         let limit = Duration::from_millis(self.config.pool.connect_ms);
-        let made = connect::connect(place, account, *want.key, self.serial.get(), limit).await;
+        let tls = self.certificates.to_node(place.id.as_str(), place.address.ip());
+        let made = connect::connect(place, account, *want.key, self.serial.get(), tls, limit).await;
         let connection = made.inspect_err(|error| {
             if error.is_sign_of_death() {
                 self.sighted(&place.id, Sighting::Broken);

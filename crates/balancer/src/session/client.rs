@@ -9,6 +9,7 @@ use bytes::{Buf, BytesMut};
 use super::memory::{BASE, Held, Memory};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
+use crate::wire::compression::Algorithm;
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
 use crate::wire::transport::Transport;
@@ -21,6 +22,9 @@ const KEPT_IDLE: usize = 4 << 10;
 const IDLE: Duration = Duration::from_secs(1);
 /// A buffer that has grown beyond this is given up after the command.
 const KEPT: usize = 256 << 10;
+
+/// The server's words for error 1153.
+const TOO_BIG: &str = "Got a packet bigger than 'max_allowed_packet' bytes";
 
 /// Why a session ends.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +53,13 @@ pub struct Client {
     pub sequence: u8,
     /// What was agreed on.
     pub capabilities: Capabilities,
+    /// How bytes are packed once it has logged in, if they are.
+    pub packing: Option<Algorithm>,
     /// The id that it was greeted with.
     pub id: u32,
     held: Held,
+    /// The buffer is empty and has grown.
+    large: bool,
 }
 
 impl Client {
@@ -63,8 +71,10 @@ impl Client {
             command: 0,
             sequence: 0,
             capabilities: Capabilities::default(),
+            packing: None,
             id,
             held: Held::new(memory),
+            large: false,
         }
     }
 
@@ -76,6 +86,9 @@ impl Client {
     /// Waits for a whole command whose packets count from `sequence`; it replaces the one before.
     pub async fn receive(&mut self, sequence: u8, limit: usize) -> Result<(), Gone> {
         self.finish_command();
+        if sequence == 0 {
+            self.stream.begin_command();
+        }
         loop {
             match front(&self.buffer, sequence, limit) {
                 Ok(Front::Whole(length, last)) => {
@@ -86,7 +99,7 @@ impl Client {
                 Ok(Front::Partial) => {}
                 Ok(Front::TooLong) => {
                     self.sequence = sequence.wrapping_add(1);
-                    self.error(1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes").await?;
+                    self.error(1153, "08S01", TOO_BIG).await?;
                     return Err(Gone::Over);
                 }
                 Err(error) => {
@@ -95,8 +108,10 @@ impl Client {
                     return Err(error.into());
                 }
             }
-            if !self.read().await? {
-                return Err(Gone::Over);
+            match self.read().await {
+                Ok(true) => {}
+                Ok(false) => return Err(Gone::Over),
+                Err(error) => return Err(self.unreadable(sequence, error).await),
             }
             if self.buffer.capacity() > BASE && self.held.set(self.buffer.capacity()).is_err() {
                 self.sequence = sequence.wrapping_add(1);
@@ -108,7 +123,7 @@ impl Client {
 
     /// Reads once. A client that is idle costs no large buffer.
     async fn read(&mut self) -> io::Result<bool> {
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_IDLE {
+        if self.large && self.buffer.is_empty() {
             let soon = self.stream.read_with_room(&mut self.buffer, ROOM);
             if let Ok(read) = tokio::time::timeout(IDLE, soon).await {
                 return read;
@@ -120,6 +135,7 @@ impl Client {
 
     fn give_up_buffer(&mut self) {
         self.buffer = BytesMut::new();
+        self.large = false;
         let less = self.held.set(0);
         debug_assert!(less.is_ok(), "less is never refused");
     }
@@ -131,11 +147,30 @@ impl Client {
         self.error(1041, "HY000", message).await
     }
 
+    /// What came cannot be read; a client that can be told is told.
+    async fn unreadable(&mut self, sequence: u8, error: io::Error) -> Gone {
+        self.sequence = sequence.wrapping_add(1);
+        let told = match error.kind() {
+            io::ErrorKind::FileTooLarge => self.error(1153, "08S01", TOO_BIG).await,
+            io::ErrorKind::InvalidData if self.stream.is_compressed() => {
+                self.error(1157, "08S01", "Couldn't uncompress communication packet").await
+            }
+            _ => Ok(()),
+        };
+        told.err().unwrap_or(Gone::Io(error))
+    }
+
     /// Gives up the command under way.
     pub fn finish_command(&mut self) {
-        self.buffer.advance(std::mem::take(&mut self.command));
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.give_up_buffer();
+        let command = std::mem::take(&mut self.command);
+        self.buffer.advance(command);
+        if self.buffer.is_empty() {
+            // What has been advanced over counts as no capacity, and is there all the same.
+            let capacity = command + self.buffer.capacity();
+            self.large = capacity > KEPT_IDLE;
+            if capacity > KEPT {
+                self.give_up_buffer();
+            }
         }
     }
 

@@ -32,9 +32,11 @@ use crate::pool::{Place, Pools, Want};
 use crate::route::strategy::Spread;
 use crate::sql::classify::Marks;
 use crate::telemetry::Sighting;
+use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, ViewCell};
 use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
+use crate::wire::compression::Packers;
 
 /// How often idle connections are looked at.
 const REAP: Duration = Duration::from_secs(1);
@@ -55,6 +57,8 @@ pub struct Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// How clients are met and nodes are reached under TLS.
+    pub certificates: Arc<Certificates>,
     /// The topology.
     pub view: Arc<ViewCell>,
     /// Where broken connections are told.
@@ -88,6 +92,7 @@ impl Shared {
     /// What `workers` threads are to share.
     pub fn new(
         config: Arc<Config>,
+        certificates: Arc<Certificates>,
         view: Arc<ViewCell>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
         stop: CancellationToken,
@@ -98,6 +103,7 @@ impl Shared {
         let (asks, asked): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(ASKS)).unzip();
         Self {
             config,
+            certificates,
             view,
             sightings,
             stop,
@@ -127,6 +133,8 @@ pub struct Worker {
     pub spread: RefCell<Spread>,
     /// Where statements wait for a primary.
     pub line: Rc<Line>,
+    /// What packs bytes for clients that ask for it.
+    pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
     /// Its sessions.
@@ -149,12 +157,14 @@ impl Worker {
         let worker = Rc::new(Self {
             pools: Pools::new(
                 shared.config.clone(),
+                shared.certificates.clone(),
                 number,
                 shared.budgets.clone(),
                 shared.sightings.clone(),
             ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
+            packers: Packers::default(),
             texts: Texts::default(),
             roster: Roster::default(),
             logins: Logins::default(),
