@@ -44,6 +44,11 @@ impl DataPlane {
         self.shared.clients.load(Relaxed)
     }
 
+    /// What its threads share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// Waits until all its threads have ended, which they do shortly after the token is cancelled.
     pub async fn join(self) {
         let threads = self.threads;

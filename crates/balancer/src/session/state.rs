@@ -17,6 +17,7 @@ use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
 use super::relay::one::Seen;
+use super::roster::Pins;
 
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
@@ -119,6 +120,18 @@ impl State {
         self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
     }
 
+    /// What pins it to its connection.
+    pub fn pins(&self) -> Pins {
+        Pins::of([
+            self.in_transaction(),
+            self.ties.any(Marks::VARIABLES),
+            self.ties.any(Marks::TEMPORARY),
+            self.ties.any(Marks::LOCKS),
+            self.ties.any(Marks::UNKNOWN),
+            self.next_only,
+        ])
+    }
+
     /// Forgets what was tied to a connection that is gone.
     pub fn untie(&mut self) {
         self.ties = Marks::NONE;
@@ -149,6 +162,11 @@ impl Tied {
     /// The node that it is tied to.
     pub fn node(&self) -> Option<usize> {
         self.lease.as_ref().map(|lease| lease.node)
+    }
+
+    /// The lease itself: the session lets go of it.
+    pub fn into_lease(mut self) -> Option<Lease> {
+        self.lease.take()
     }
 
     /// The lease again, to run a statement on; the node counts as pinned until `self` is dropped.
