@@ -10,7 +10,6 @@ use super::connect::{Connection, TRACK};
 use super::image::Image;
 use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
-use crate::wire::codec::{read_more, write_all};
 use crate::wire::command::Command;
 use crate::wire::packet::{HEADER, Reader, header, put_packet};
 use crate::wire::reply::{ErrPacket, Expect, Prepared, Scanner, Step};
@@ -51,7 +50,7 @@ impl Connection {
         payload.push(command as u8);
         payload.extend_from_slice(text);
         put_packet(&mut packet, 0, &payload);
-        write_all(self.stream(), &packet).await?;
+        self.stream.write_all(&packet).await?;
         let answered = tokio::time::timeout(limit, self.answer(expect)).await;
         answered.unwrap_or_else(|_| Err(AskError::Broken(io::ErrorKind::TimedOut.into())))
     }
@@ -65,7 +64,7 @@ impl Connection {
                     return Err(AskError::Broken(io::ErrorKind::InvalidData.into()));
                 }
                 Step::More => {
-                    if !read_more(&mut self.reader, &mut self.buffer).await? {
+                    if !self.stream.read_more(&mut self.buffer).await? {
                         return Err(AskError::Broken(io::ErrorKind::UnexpectedEof.into()));
                     }
                 }
@@ -115,7 +114,7 @@ impl Connection {
             let mut payload = vec![Command::CloseStatement as u8];
             payload.extend_from_slice(&closed.to_le_bytes());
             put_packet(&mut packet, 0, &payload);
-            write_all(self.stream(), &packet).await?;
+            self.stream.write_all(&packet).await?;
         }
         Ok(())
     }

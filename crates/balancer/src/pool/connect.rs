@@ -3,13 +3,11 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use cluster::NodeId;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::Instant;
 
 use super::image::Image;
@@ -19,10 +17,11 @@ use crate::config::Account;
 use crate::telemetry::Meter;
 use crate::wire::auth::{NATIVE, native_proof};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::codec::{Front, front, read_more, write_all};
+use crate::wire::codec::{Front, front};
 use crate::wire::handshake::{Greeting, Response, read_auth_switch};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply::ErrPacket;
+use crate::wire::transport::Transport;
 
 /// Every change of the session is told, among it `last_gtid`. Transaction info is not asked for: the status flags say
 /// whether a transaction is open, and the info would come with every statement.
@@ -92,10 +91,8 @@ pub struct Connection {
     pub serial: u64,
     /// What kind of connection it is.
     pub key: Key,
-    /// From the node.
-    pub reader: OwnedReadHalf,
-    /// To the node; shared with the pool, which may cut it.
-    pub writer: Rc<OwnedWriteHalf>,
+    /// From and to the node; the pool may cut it.
+    pub stream: Transport,
     /// What has come from the node and has not been passed on.
     pub buffer: BytesMut,
     /// The state that the session on the node is in.
@@ -118,23 +115,8 @@ pub struct Connection {
 impl Connection {
     /// Whether nothing has come from the node since the last answer; between statements, news is the end of the
     /// connection. Asks the kernel only if it has reported something.
-    pub fn is_quiet(&self) -> bool {
-        if !self.buffer.is_empty() {
-            return false;
-        }
-        let stream: &TcpStream = self.reader.as_ref();
-        let mut context = Context::from_waker(Waker::noop());
-        match stream.poll_read_ready(&mut context) {
-            Poll::Pending => true,
-            Poll::Ready(_) => {
-                matches!(stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            }
-        }
-    }
-
-    /// The stream to write to.
-    pub fn stream(&self) -> &TcpStream {
-        (*self.writer).as_ref()
+    pub fn is_quiet(&mut self) -> bool {
+        self.buffer.is_empty() && self.stream.is_quiet()
     }
 }
 
@@ -156,8 +138,7 @@ async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result
     let unreachable = |error| ConnectError::Unreachable { node: place.id.clone(), error };
     let stream = TcpStream::connect(place.address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
-    let (reader, writer) = stream.into_split();
-    let mut login = Login { place, reader, writer, buffer: BytesMut::new() };
+    let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new() };
     let greeting = login.log_in(account, key).await?;
     login.send(0, &[&[3], TRACK].concat()).await?;
     login.expect_ok(1).await?;
@@ -167,8 +148,7 @@ async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result
         epoch: place.epoch,
         serial,
         key,
-        reader: login.reader,
-        writer: Rc::new(login.writer),
+        stream: login.stream,
         buffer: login.buffer,
         image: Rc::default(),
         statements: Statements::default(),
@@ -184,8 +164,7 @@ async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result
 /// The first steps on a new stream.
 struct Login<'a> {
     place: &'a Place,
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    stream: Transport,
     buffer: BytesMut,
 }
 
@@ -213,7 +192,7 @@ impl Login<'_> {
     async fn send(&mut self, sequence: u8, payload: &[u8]) -> Result<(), ConnectError> {
         let mut packet = Vec::new();
         put_packet(&mut packet, sequence, payload);
-        write_all(self.writer.as_ref(), &packet).await.map_err(|error| self.unreachable(error))
+        self.stream.write_all(&packet).await.map_err(|error| self.unreachable(error))
     }
 
     /// The next packet's payload.
@@ -234,7 +213,7 @@ impl Login<'_> {
                     return Err(self.refused(&packet));
                 }
             }
-            match read_more(&mut self.reader, &mut self.buffer).await {
+            match self.stream.read_more(&mut self.buffer).await {
                 Ok(true) => {}
                 Ok(false) => return Err(self.unreachable(io::ErrorKind::UnexpectedEof.into())),
                 Err(error) => return Err(self.unreachable(error)),

@@ -12,14 +12,12 @@ pub mod statements;
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::NodeId;
-use socket2::SockRef;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -29,6 +27,7 @@ use self::lease::Lease;
 use crate::config::{Account, Pool as Settings};
 use crate::telemetry::{Meter, Sighting};
 use crate::view::{ClusterView, NodeState, NodeView};
+use crate::wire::transport::Cutter;
 
 /// A connection whose last statement may still be asked about is left alone so long, if others are free.
 const KEPT_FOR_OWNER: Duration = Duration::from_secs(2);
@@ -101,7 +100,7 @@ pub struct NodePool {
     idle: RefCell<Vec<Box<Connection>>>,
     permits: Semaphore,
     /// All connections, in use or not, to cut them: by epoch.
-    all: RefCell<Vec<(u64, Weak<OwnedWriteHalf>)>>,
+    all: RefCell<Vec<(u64, Cutter)>>,
     epoch: Cell<u64>,
     share: usize,
 }
@@ -152,7 +151,7 @@ impl Pools {
         let permit = pool.permits.try_acquire().ok()?;
         let at = pool.idle.borrow().iter().position(|c| c.serial == serial && c.owner == owner)?;
         let fits = |c: &Connection| c.epoch == node.epoch && c.key == *key;
-        let connection = pool.idle.borrow_mut().remove(at);
+        let mut connection = pool.idle.borrow_mut().remove(at);
         if !fits(&connection) || !connection.is_quiet() {
             return None;
         }
@@ -163,7 +162,7 @@ impl Pools {
     /// Takes the best idle connection; those found broken are closed and told about.
     fn find(&self, pool: &Rc<NodePool>, epoch: u64, want: Want<'_>) -> Option<Box<Connection>> {
         loop {
-            let connection = pool.take_idle(epoch, want)?;
+            let mut connection = pool.take_idle(epoch, want)?;
             if connection.is_quiet() {
                 return Some(connection);
             }
@@ -272,21 +271,19 @@ impl NodePool {
     fn register(&self, connection: &Connection) {
         let mut all = self.all.borrow_mut();
         if all.len() >= 2 * self.share {
-            all.retain(|(_, writer)| writer.strong_count() > 0);
+            all.retain(|(_, cutter)| !cutter.is_gone());
         }
-        all.push((connection.epoch, Rc::downgrade(&connection.writer)));
+        all.push((connection.epoch, connection.stream.cutter()));
     }
 
     fn keep_only(&self, epoch: Option<u64>) {
         self.idle.borrow_mut().retain(|c| Some(c.epoch) == epoch);
-        self.all.borrow_mut().retain(|(of, writer)| {
-            let Some(writer) = writer.upgrade() else { return false };
-            if Some(*of) == epoch {
-                return true;
+        self.all.borrow_mut().retain(|(of, cutter)| {
+            let valid = Some(*of) == epoch;
+            if !valid {
+                cutter.cut();
             }
-            let _ = SockRef::from(AsRef::<tokio::net::TcpStream>::as_ref(&*writer))
-                .shutdown(std::net::Shutdown::Both);
-            false
+            valid && !cutter.is_gone()
         });
     }
 

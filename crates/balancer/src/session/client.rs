@@ -3,12 +3,12 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use tokio::net::TcpStream;
 
 use crate::wire::capabilities::Capabilities;
-use crate::wire::codec::{Front, front, read_with_room, write_all};
+use crate::wire::codec::{Front, front};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
+use crate::wire::transport::Transport;
 
 /// Spare room for what a client says; most commands are short.
 const ROOM: usize = 4 << 10;
@@ -33,7 +33,7 @@ pub enum Gone {
 #[derive(Debug)]
 pub struct Client {
     /// To and from it.
-    pub stream: TcpStream,
+    pub stream: Transport,
     /// What has come from it; the command under way stands at the front.
     pub buffer: BytesMut,
     /// Bytes of the command under way, with headers.
@@ -48,7 +48,7 @@ pub struct Client {
 
 impl Client {
     /// A client that has said nothing yet.
-    pub fn new(stream: TcpStream, id: u32) -> Self {
+    pub fn new(stream: Transport, id: u32) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -57,6 +57,11 @@ impl Client {
             capabilities: Capabilities::default(),
             id,
         }
+    }
+
+    /// Whether nobody on the way can read along: a password may be sent as it is.
+    pub fn is_secure(&self) -> bool {
+        self.stream.is_secure()
     }
 
     /// Waits for a whole command whose packets count from `sequence`; it replaces the one before.
@@ -81,7 +86,7 @@ impl Client {
                     return Err(error.into());
                 }
             }
-            if !read_with_room(&mut self.stream, &mut self.buffer, ROOM).await? {
+            if !self.stream.read_with_room(&mut self.buffer, ROOM).await? {
                 return Err(Gone::Over);
             }
         }
@@ -106,7 +111,7 @@ impl Client {
     pub async fn send(&mut self, payload: &[u8]) -> Result<(), Gone> {
         let mut packet = Vec::with_capacity(payload.len() + HEADER);
         self.sequence = put_packet(&mut packet, self.sequence, payload);
-        Ok(write_all(&self.stream, &packet).await?)
+        Ok(self.stream.write_all(&packet).await?)
     }
 
     /// Answers with an error of the balancer's own.

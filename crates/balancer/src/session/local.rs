@@ -14,7 +14,7 @@ impl Session {
     /// Sends a result of the balancer's own.
     async fn send_result(&mut self, result: &ResultSet) -> Result<(), Gone> {
         let packets = result.packets(self.client.sequence, self.client.capabilities, self.state.status);
-        Ok(crate::wire::codec::write_all(&self.client.stream, &packets).await?)
+        Ok(self.client.stream.write_all(&packets).await?)
     }
 
     /// A row a node.

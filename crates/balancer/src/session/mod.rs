@@ -31,6 +31,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::handshake::ChangeUser;
 use crate::wire::prepared as execute_packet;
+use crate::wire::transport::Transport;
 
 /// A logged-in client and all that is known of it.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub struct Session {
 pub async fn serve(worker: Rc<Worker>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let id = worker.shared.next_id.fetch_add(1, Relaxed);
-    let mut client = Client::new(stream, id);
+    let mut client = Client::new(Transport::plain(stream), id);
     match begin(&worker, &mut client).await {
         Ok(logged_in) => {
             let mut session = Session::new(worker, client, logged_in);

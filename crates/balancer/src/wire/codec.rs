@@ -1,57 +1,6 @@
-//! The only code that touches a stream.
-//!
-//! Reading goes through tokio's `AsyncRead`, which after a short read asks the kernel no second time. Writing tries at
-//! once and waits only when the peer is slow.
-
-use std::io;
-use std::time::Duration;
-
-use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::TcpStream;
+//! Where a command ends in the bytes that have come.
 
 use super::packet::{HEADER, MAX_PAYLOAD, Malformed, header};
-
-/// Spare room that a buffer has before each read.
-const ROOM: usize = 16 << 10;
-/// A peer that takes nothing for longer is given up, as servers do (`net_write_timeout`).
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
-
-/// Reads once into the buffer; `false`: the peer has closed.
-pub async fn read_more(stream: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<bool> {
-    read_with_room(stream, buffer, ROOM).await
-}
-
-/// As [`read_more`], with less spare room.
-pub async fn read_with_room(
-    stream: &mut (impl AsyncRead + Unpin),
-    buffer: &mut BytesMut,
-    room: usize,
-) -> io::Result<bool> {
-    if buffer.capacity() - buffer.len() < room / 4 {
-        buffer.reserve(room);
-    }
-    Ok(stream.read_buf(buffer).await? > 0)
-}
-
-/// Writes all of it.
-///
-/// # Errors
-/// The stream's own, or `TimedOut` for a peer that takes nothing for a minute.
-pub async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tokio::time::timeout(WRITE_LIMIT, stream.writable()).await??;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
 
 /// What stands at the front of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

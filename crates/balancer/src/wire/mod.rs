@@ -1,4 +1,4 @@
-//! Bytes ↔ values of the MySQL protocol, one kind of packet a file. Only [`codec`] touches a stream.
+//! Bytes ↔ values of the MySQL protocol, one kind of packet a file. Only [`transport`] touches a stream.
 //!
 //! Sources: the MySQL internals manual, "Client/Server Protocol", and the MariaDB knowledge base of the same title.
 
@@ -11,3 +11,4 @@ pub mod packet;
 pub mod prepared;
 pub mod reply;
 pub mod resultset;
+pub mod transport;

@@ -13,7 +13,6 @@ use crate::session::client::Gone;
 use crate::session::relay::one::{End, Order, Seen, relay};
 use crate::sql::classify::Marks;
 use crate::telemetry::Sighting;
-use crate::wire::codec::write_all;
 use crate::wire::packet::{HEADER, put_packet};
 use crate::wire::prepared;
 use crate::wire::reply::Expect;
@@ -39,7 +38,7 @@ impl Session {
         };
         let flight = Flight::begin(lease.meter.clone());
         let bytes = ready.as_deref().unwrap_or(&self.client.buffer[..self.client.command]);
-        if write_all(lease.stream(), bytes).await.is_err() {
+        if lease.stream.write_all(bytes).await.is_err() {
             // A command that could not be written whole has not arrived whole: no node runs it.
             return Ok(Fate::Broken { sent: false });
         }

@@ -13,7 +13,6 @@ use crate::pool::connect::Connection;
 use crate::pool::image::{Image, is_carried};
 use crate::session::client::{Client, Gone};
 use crate::wire::capabilities::{Capabilities, status};
-use crate::wire::codec::{read_more, read_with_room, write_all};
 use crate::wire::packet::{HEADER, Malformed, header, put_header};
 use crate::wire::reply::{self, Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
 
@@ -89,7 +88,7 @@ pub async fn relay(
                 if scanner.at >= HELD {
                     pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
                 }
-                match read_more(&mut connection.reader, &mut connection.buffer).await {
+                match connection.stream.read_more(&mut connection.buffer).await {
                     Ok(true) => continue,
                     Ok(false) => {
                         return broken(
@@ -187,7 +186,7 @@ async fn pass_on(
     seen: &mut Seen,
 ) -> Result<(), Gone> {
     seen.passed_on = true;
-    write_all(&client.stream, &buffer[..scanner.at]).await?;
+    client.stream.write_all(&buffer[..scanner.at]).await?;
     buffer.advance(std::mem::take(&mut scanner.at));
     client.sequence = scanner.sequence.wrapping_add(1);
     Ok(())
@@ -233,7 +232,7 @@ async fn pass_file(connection: &mut Connection, client: &mut Client) -> Result<i
         let ready = left.min(client.buffer.len());
         if ready > 0 {
             if outcome.is_ok() {
-                outcome = write_all(connection.stream(), &client.buffer[..ready]).await;
+                outcome = connection.stream.write_all(&client.buffer[..ready]).await;
             }
             client.buffer.advance(ready);
             left -= ready;
@@ -245,14 +244,14 @@ async fn pass_file(connection: &mut Connection, client: &mut Client) -> Result<i
             client.sequence = sequence.wrapping_add(1);
             if length == 0 {
                 if outcome.is_ok() {
-                    outcome = write_all(connection.stream(), &client.buffer[..HEADER]).await;
+                    outcome = connection.stream.write_all(&client.buffer[..HEADER]).await;
                 }
                 client.buffer.advance(HEADER);
                 return Ok(outcome);
             }
             continue;
         }
-        if !read_with_room(&mut client.stream, &mut client.buffer, HELD).await? {
+        if !client.stream.read_with_room(&mut client.buffer, HELD).await? {
             return Err(Gone::Over);
         }
     }
