@@ -89,11 +89,9 @@ impl Config {
                     .into(),
             );
         }
-        if self.auth.default_plugin == Plugin::Clear {
-            return fail(
-                "auth.default_plugin",
-                "mysql_clear_password is not allowed: clients would send their passwords to anybody who asks".into(),
-            );
+        if !matches!(self.auth.default_plugin, Plugin::Native | Plugin::Sha2) {
+            let problem = "only mysql_native_password and caching_sha2_password are allowed: others begin with a switch";
+            return fail("auth.default_plugin", problem.into());
         }
         for (at, node) in self.nodes.iter().enumerate() {
             let key = format!("nodes[{at}]");

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::session::worker::{Shared, Worker};
 use crate::telemetry::Sighting;
@@ -31,6 +32,8 @@ const GRACE: Duration = Duration::from_millis(200);
 pub struct DataPlane {
     /// Where clients connect: as configured, with the port that was found for port 0.
     pub address: SocketAddr,
+    /// Who may log in.
+    pub accounts: Arc<Accounts>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -64,7 +67,9 @@ pub fn start(
     let address = listener.local_addr()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { cores } else { config.workers };
-    let shared = Arc::new(Shared::new(config, view, sightings, stop, workers));
+    let accounts = Accounts::new(&config.accounts, &config.auth).map_err(io::Error::other)?;
+    let accounts = Arc::new(accounts);
+    let shared = Arc::new(Shared::new(config, accounts.clone(), view, sightings, stop, workers));
     let mut listener = Some(listener);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(HANDOVER)).unzip();
     let threads = receivers
@@ -79,7 +84,7 @@ pub fn start(
         })
         .collect::<io::Result<Vec<_>>>()
         .inspect_err(|_| shared.stop.cancel())?;
-    Ok(DataPlane { address, shared, threads })
+    Ok(DataPlane { address, accounts, shared, threads })
 }
 
 fn bind(address: SocketAddr) -> io::Result<StdListener> {

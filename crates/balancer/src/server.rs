@@ -26,7 +26,7 @@ use crate::health::{Board, probe};
 use crate::nodes::{Answer, Facts, Nodes, mariadb};
 use crate::telemetry::Meter;
 use crate::view::{ClusterView, NodeState, NodeView, ViewCell};
-use crate::{admin, failover};
+use crate::{accounts, admin, failover};
 
 /// Sightings of sessions that may wait for the probes.
 const SIGHTINGS: usize = 256;
@@ -136,6 +136,10 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
         dataplane::start(config.clone(), control.handle.view.clone(), control.sightings, stop.clone())
             .map_err(listen("clients", config.listen))
             .inspect_err(|_| stop.cancel())?;
+    if config.auth.accounts_file.is_some() || config.auth.from_nodes {
+        let watch = accounts::watch::run(plane.accounts.clone(), config.clone());
+        control.tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
+    }
     let admin_address = match config.admin {
         None => None,
         Some(address) => {
@@ -378,6 +382,7 @@ mod tests {
             strategy: Default::default(),
             consistency: Default::default(),
             accounts: vec![account()],
+            auth: Default::default(),
             operator: account(),
             replication: account(),
             nodes: vec![node(1), node(2), node(3)],

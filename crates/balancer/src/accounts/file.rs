@@ -58,7 +58,11 @@ fn parse(text: &str) -> Result<Vec<Listed>, String> {
     for row in file.accounts {
         let account = row.listed()?;
         if listed.iter().any(|other| other.name == account.name && other.host == account.host) {
-            return Err(format!("`{}` is given twice for the host `{}`", account.name, account.host.as_str()));
+            return Err(format!(
+                "`{}` is given twice for the host `{}`",
+                account.name,
+                account.host.as_str()
+            ));
         }
         listed.push(account);
     }
@@ -111,9 +115,15 @@ mod tests {
     fn what_makes_no_sense_is_refused_by_name() {
         for (text, expected) in [
             ("[[accounts]]\nname = 'a'", "`a` has no secret"),
-            ("[[accounts]]\nname = 'a'\nnative = '*12'", "`native` of `a` is not a hash of mysql_native_password"),
+            (
+                "[[accounts]]\nname = 'a'\nnative = '*12'",
+                "`native` of `a` is not a hash of mysql_native_password",
+            ),
             ("[[accounts]]\nname = 'a'\nsecret = 'x'", "unknown field `secret`"),
-            ("[[accounts]]\nname = 'a'\npassword = ''\n[[accounts]]\nname = 'a'\npassword = 'x'", "`a` is given twice"),
+            (
+                "[[accounts]]\nname = 'a'\npassword = ''\n[[accounts]]\nname = 'a'\npassword = 'x'",
+                "`a` is given twice",
+            ),
             ("accounts = 3", "invalid type"),
         ] {
             let told = parse(text).expect_err(expected);

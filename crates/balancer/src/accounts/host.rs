@@ -19,7 +19,8 @@ impl HostPattern {
     /// A pattern as servers write it: an address, with `%` and `_`, or with a netmask after a slash; `localhost`.
     pub fn new(text: &str) -> Self {
         let text = if text.is_empty() { "%" } else { text };
-        let netmask = text.split_once('/').and_then(|(net, mask)| Some((net.parse().ok()?, mask.parse().ok()?)));
+        let netmask =
+            text.split_once('/').and_then(|(net, mask)| Some((net.parse().ok()?, mask.parse().ok()?)));
         Self { text: text.into(), netmask }
     }
 

@@ -65,8 +65,15 @@ impl Credentials {
 
 impl Known {
     /// An account of this name.
-    pub fn new(id: AccountId, name: &str, host: HostPattern, stored: Stored, foreign: Option<Box<str>>) -> Self {
-        let learned = Mutex::new(stored.password.as_ref().map_or_else(Credentials::default, |p| Credentials::of(p)));
+    pub fn new(
+        id: AccountId,
+        name: &str,
+        host: HostPattern,
+        stored: Stored,
+        foreign: Option<Box<str>>,
+    ) -> Self {
+        let learned =
+            Mutex::new(stored.password.as_ref().map_or_else(Credentials::default, |p| Credentials::of(p)));
         Self { id, name: name.into(), host, stored, foreign, learned }
     }
 

@@ -75,7 +75,8 @@ fn of_mariadb(name: &str, host: &str, row: &str) -> Option<Listed> {
 }
 
 fn of_mysql(row: Row) -> Option<Listed> {
-    let (name, host, plugin, hash): (String, String, String, Option<Vec<u8>>) = mysql_async::from_row_opt(row).ok()?;
+    let (name, host, plugin, hash): (String, String, String, Option<Vec<u8>>) =
+        mysql_async::from_row_opt(row).ok()?;
     Some(listed(&name, &host, [(&*plugin, &*hash.unwrap_or_default())].into_iter()))
 }
 
@@ -113,14 +114,18 @@ mod tests {
 
     #[test]
     fn rows_of_mariadb_are_read() {
-        let native = format!(r#"{{"plugin":"mysql_native_password","authentication_string":"{HASH}","access":0}}"#);
+        let native =
+            format!(r#"{{"plugin":"mysql_native_password","authentication_string":"{HASH}","access":0}}"#);
         let either = format!(
             r#"{{"plugin":"unix_socket","authentication_string":"","auth_or":[{{}},{{"plugin":"mysql_native_password","authentication_string":"{HASH}"}}]}}"#
         );
         let table: [(&str, Option<(bool, Option<&str>)>); 7] = [
             (&native, Some((true, None))),
             (&either, Some((true, None))),
-            (r#"{"plugin":"ed25519","authentication_string":"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY"}"#, Some((true, None))),
+            (
+                r#"{"plugin":"ed25519","authentication_string":"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY"}"#,
+                Some((true, None)),
+            ),
             (r#"{"plugin":"mysql_native_password","authentication_string":"invalid"}"#, Some((false, None))),
             (r#"{"plugin":"pam","authentication_string":"secret"}"#, Some((false, Some("pam")))),
             (r#"{"is_role":true}"#, None),

@@ -96,7 +96,9 @@ fn read_native(text: &[u8]) -> Result<[u8; native::LENGTH], NoHash> {
 }
 
 fn read_sha2(text: &[u8]) -> Result<Crypt, NoHash> {
-    let no = NoHash("a hash of caching_sha2_password: `$A$005$`, 20 bytes and 43 characters; or that in hexadecimal after 0x");
+    let no = NoHash(
+        "a hash of caching_sha2_password: `$A$005$`, 20 bytes and 43 characters; or that in hexadecimal after 0x",
+    );
     let raw = text.strip_prefix(b"0x").and_then(from_hex);
     Crypt::read(raw.as_deref().unwrap_or(text)).ok_or(no)
 }

@@ -21,19 +21,25 @@ const NODES: Duration = Duration::from_secs(60);
 
 /// Runs until it is dropped.
 pub async fn run(accounts: Arc<Accounts>, config: Arc<Config>) {
-    let mut watch = Watch::new(accounts, config);
+    let mut watch = Watch::new(accounts.clone(), config);
+    watch.ask().await;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut wanted = false;
     loop {
-        let soon = watch.asked_at + LOOK;
+        let from_nodes = watch.from_nodes();
+        let next = watch.asked_at + if wanted { LOOK } else { NODES };
         tokio::select! {
             _ = look.tick() => watch.look(false),
             () = hung_up(&mut watch.signal) => {
                 watch.look(true);
                 watch.ask().await;
             }
-            () = async { watch.accounts.asked.notified().await; sleep_until(soon).await } => watch.ask().await,
-            () = sleep_until(watch.asked_at + NODES), if watch.from_nodes() => watch.ask().await,
+            () = accounts.asked.notified(), if !wanted => wanted = true,
+            () = sleep_until(next), if from_nodes => {
+                wanted = false;
+                watch.ask().await;
+            }
         }
     }
 }
@@ -84,7 +90,9 @@ impl Watch {
         if self.from_nodes() {
             match nodes::read(&self.config).await {
                 Ok(listed) => self.told(Source::Nodes, self.accounts.replace(Source::Nodes, listed)),
-                Err(error) => tracing::warn!(%error, "the nodes' accounts cannot be read and stay as they are"),
+                Err(error) => {
+                    tracing::warn!(%error, "the nodes' accounts cannot be read and stay as they are")
+                }
             }
         }
         self.asked_at = Instant::now();

@@ -11,14 +11,15 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::image::Image;
+use super::prove::Prover;
 use super::statements::Statements;
 use super::{Counted, Place};
-use crate::config::Account;
+use crate::accounts::known::{AccountId, Known};
 use crate::telemetry::Meter;
-use crate::wire::auth::{NATIVE, native_proof};
+use crate::wire::auth::Plugin;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
-use crate::wire::handshake::{Greeting, Response, read_auth_switch};
+use crate::wire::handshake::{Attributes, Greeting, Response};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply::ErrPacket;
 use crate::wire::transport::Transport;
@@ -26,16 +27,23 @@ use crate::wire::transport::Transport;
 /// Every change of the session is told, among it `last_gtid`. Transaction info is not asked for: the status flags say
 /// whether a transaction is open, and the info would come with every statement.
 pub const TRACK: &[u8] = b"SET session_track_system_variables='*'";
+/// As [`TRACK`], for MySQL, which tells of transactions by their GTIDs and not by a variable.
+pub const TRACK_MYSQL: &[u8] = b"SET session_track_system_variables='*', session_track_gtids=OWN_GTID";
+
+/// The statement that switches tracking on at the server that greeted like this.
+pub fn tracking(greeting: &Greeting) -> &'static [u8] {
+    if greeting.is_mysql() { TRACK_MYSQL } else { TRACK }
+}
 
 /// What connections of one kind have in common: they can stand for one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The account, by its place in the configuration.
-    pub account: usize,
+    /// The account.
+    pub account: AccountId,
     /// What the client asked for, as far as it matters on the node's side.
     pub capabilities: Capabilities,
     /// The client's character set and collation at login.
-    pub collation: u8,
+    pub collation: u16,
 }
 
 /// Why a connection could not be made.
@@ -123,7 +131,7 @@ impl Connection {
 /// Makes a connection within the limit.
 pub async fn connect(
     place: &Place,
-    account: &Account,
+    account: &Known,
     key: Key,
     serial: u64,
     limit: Duration,
@@ -134,13 +142,20 @@ pub async fn connect(
     })
 }
 
-async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result<Connection, ConnectError> {
+async fn open(place: &Place, account: &Known, key: Key, serial: u64) -> Result<Connection, ConnectError> {
     let unreachable = |error| ConnectError::Unreachable { node: place.id.clone(), error };
     let stream = TcpStream::connect(place.address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new() };
     let greeting = login.log_in(account, key).await?;
-    login.send(0, &[&[3], TRACK].concat()).await?;
+    if key.collation > u8::MAX.into() {
+        let id = key.collation;
+        let set =
+            format!("SET character_set_client={id}, character_set_results={id}, collation_connection={id}");
+        login.send(0, &[&[3], set.as_bytes()].concat()).await?;
+        login.expect_ok(1).await?;
+    }
+    login.send(0, &[&[3], tracking(&greeting)].concat()).await?;
     login.expect_ok(1).await?;
     Ok(Connection {
         node: place.index,
@@ -162,9 +177,9 @@ async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result
 }
 
 /// The first steps on a new stream.
-struct Login<'a> {
+pub(super) struct Login<'a> {
     place: &'a Place,
-    stream: Transport,
+    pub(super) stream: Transport,
     buffer: BytesMut,
 }
 
@@ -173,11 +188,11 @@ impl Login<'_> {
         ConnectError::Unreachable { node: self.place.id.clone(), error }
     }
 
-    fn foreign(&self, why: impl ToString) -> ConnectError {
+    pub(super) fn foreign(&self, why: impl ToString) -> ConnectError {
         ConnectError::Foreign { node: self.place.id.clone(), why: why.to_string() }
     }
 
-    fn refused(&self, payload: &[u8]) -> ConnectError {
+    pub(super) fn refused(&self, payload: &[u8]) -> ConnectError {
         match ErrPacket::read(payload) {
             Ok(error) => ConnectError::Refused {
                 node: self.place.id.clone(),
@@ -189,14 +204,14 @@ impl Login<'_> {
         }
     }
 
-    async fn send(&mut self, sequence: u8, payload: &[u8]) -> Result<(), ConnectError> {
+    pub(super) async fn send(&mut self, sequence: u8, payload: &[u8]) -> Result<(), ConnectError> {
         let mut packet = Vec::new();
         put_packet(&mut packet, sequence, payload);
         self.stream.write_all(&packet).await.map_err(|error| self.unreachable(error))
     }
 
     /// The next packet's payload.
-    async fn receive(&mut self, sequence: u8) -> Result<BytesMut, ConnectError> {
+    pub(super) async fn receive(&mut self, sequence: u8) -> Result<BytesMut, ConnectError> {
         loop {
             match front(&self.buffer, sequence, 1 << 16) {
                 Ok(Front::Whole(length, _)) => {
@@ -230,7 +245,7 @@ impl Login<'_> {
         }
     }
 
-    async fn log_in(&mut self, account: &Account, key: Key) -> Result<Greeting, ConnectError> {
+    async fn log_in(&mut self, account: &Known, key: Key) -> Result<Greeting, ConnectError> {
         let payload = self.receive(0).await?;
         if payload.first() == Some(&0xFF) {
             return Err(self.refused(&payload));
@@ -241,32 +256,46 @@ impl Login<'_> {
             let missing = wanted.0 & !greeting.capabilities.0;
             return Err(self.foreign(format!("it lacks capabilities {missing:#x} that the client uses")));
         }
-        let password = account.password.as_bytes();
+        let credentials = account.credentials();
+        let mysql = greeting.is_mysql();
+        let mut prover = Prover {
+            credentials: &credentials,
+            plugin: Plugin::of(&greeting.plugin).unwrap_or_default(),
+            scramble: greeting.scramble.clone(),
+        };
+        // A password is not sent unasked, nor signed under a scramble that is too short for it.
+        if matches!(prover.plugin, Plugin::Clear | Plugin::Ed25519) || prover.proof(false).is_none() {
+            prover.plugin = Plugin::Native;
+        }
+        let attributes = greeting.capabilities.and(Capabilities::CONNECT_ATTRS);
         let response = Response {
-            capabilities: wanted.or(Capabilities::PLUGIN_AUTH_LENENC),
-            collation: key.collation,
-            name: account.name.clone().into_bytes(),
-            proof: native_proof(password, &greeting.scramble),
+            capabilities: wanted
+                .or(Capabilities::PLUGIN_AUTH_LENENC)
+                .or(attributes)
+                .or(greeting.capabilities.and(Capabilities::MYSQL)),
+            // The field has one byte; a larger number is set afterwards.
+            collation: u8::try_from(key.collation).unwrap_or(if mysql { 45 } else { greeting.collation }),
+            name: account.name.as_bytes().to_vec(),
+            proof: prover.proof(false).map(|proof| proof.to_vec()).unwrap_or_default(),
             schema: None,
-            plugin: Some(NATIVE.to_vec()),
+            plugin: Some(prover.plugin.name().into()),
+            attributes: own_attributes(),
         };
         self.send(1, &response.write()).await?;
-        let answer = self.receive(2).await?;
-        match answer.first() {
-            Some(0) => {}
-            Some(0xFE) => {
-                let asked = read_auth_switch(&answer[1..]);
-                let (plugin, scramble) = asked.map_err(|error| self.foreign(error))?;
-                if plugin != NATIVE {
-                    let plugin = String::from_utf8_lossy(plugin).into_owned();
-                    return Err(self.foreign(format!("it wants the login plugin {plugin}")));
-                }
-                self.send(3, &native_proof(password, scramble)).await?;
-                self.expect_ok(4).await?;
-            }
-            Some(0xFF) => return Err(self.refused(&answer)),
-            _ => return Err(self.foreign(Malformed::OutOfTurn)),
-        }
+        self.prove(prover, 2).await?;
         Ok(greeting)
     }
+}
+
+/// What the balancer says of itself to nodes. Their connections are shared, so that no client's attributes would be true.
+fn own_attributes() -> Attributes {
+    let pid = std::process::id().to_string();
+    [
+        ("_client_name", "tpcw"),
+        ("_client_version", env!("CARGO_PKG_VERSION")),
+        ("_pid", &pid),
+        ("program_name", "tpcw"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into()
 }

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod connect;
 pub mod image;
 pub mod lease;
+mod prove;
 pub mod statements;
 
 use std::cell::{Cell, RefCell};
@@ -24,7 +25,8 @@ use tokio::time::Instant;
 use self::connect::{ConnectError, Connection, Key};
 use self::image::Image;
 use self::lease::Lease;
-use crate::config::{Account, Pool as Settings};
+use crate::accounts::known::Known;
+use crate::config::Pool as Settings;
 use crate::telemetry::{Meter, Sighting};
 use crate::view::{ClusterView, NodeState, NodeView};
 use crate::wire::transport::Cutter;
@@ -171,7 +173,7 @@ impl Pools {
     }
 
     /// A connection: an idle one, or a new one, or one that comes free within the pool's limit.
-    pub async fn take(&self, place: &Place, account: &Account, want: Want<'_>) -> Result<Lease, PoolError> {
+    pub async fn take(&self, place: &Place, account: &Known, want: Want<'_>) -> Result<Lease, PoolError> {
         let pool = self.pool(place.index, &place.id);
         let limit = Duration::from_millis(self.settings.wait_ms);
         let permit = match pool.permits.try_acquire() {

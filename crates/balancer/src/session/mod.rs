@@ -11,6 +11,7 @@ pub mod state;
 pub mod worker;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use self::login::LoggedIn;
 use self::prepared::{Prepared, Statement};
 use self::state::{State, Tied};
 use self::worker::Worker;
+use crate::accounts::known::Known;
 use crate::pool::connect::Key;
 use crate::pool::image::Image;
 use crate::pool::statements::Text;
@@ -29,7 +31,7 @@ use crate::route::Plan;
 use crate::sql::classify::{Kind, Marks, classify};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
-use crate::wire::handshake::ChangeUser;
+use crate::wire::handshake::{Attributes, ChangeUser};
 use crate::wire::prepared as execute_packet;
 use crate::wire::transport::Transport;
 
@@ -39,6 +41,9 @@ pub struct Session {
     worker: Rc<Worker>,
     client: Client,
     key: Key,
+    account: Arc<Known>,
+    /// What the client says of itself.
+    pub attributes: Attributes,
     state: State,
     prepared: Prepared,
     tied: Option<Tied>,
@@ -75,7 +80,7 @@ async fn begin(worker: &Worker, client: &mut Client) -> Result<LoggedIn, Gone> {
 impl Session {
     fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn) -> Self {
         let key = Key {
-            account: logged_in.account,
+            account: logged_in.account.id,
             capabilities: client.capabilities.and(Capabilities::SHARED),
             collation: logged_in.collation,
         };
@@ -84,7 +89,8 @@ impl Session {
             None => worker.fresh.clone(),
         };
         let state = State::new(image, logged_in.collation);
-        Self { worker, client, key, state, prepared: Prepared::default(), tied: None }
+        let LoggedIn { account, attributes, .. } = logged_in;
+        Self { worker, client, key, account, attributes, state, prepared: Prepared::default(), tied: None }
     }
 
     /// The command loop.
@@ -324,7 +330,7 @@ impl Session {
 
     /// Logs in again.
     async fn change_user(&mut self) -> Result<(), Gone> {
-        let asked = match ChangeUser::read(&self.client.payload()[1..]) {
+        let asked = match ChangeUser::read(&self.client.payload()[1..], self.client.capabilities) {
             Ok(asked) => asked,
             Err(error) => {
                 self.client.error(1047, "08S01", "Unknown command").await?;
@@ -333,13 +339,12 @@ impl Session {
         };
         let limit = Duration::from_millis(self.worker.shared.config.limits.login_ms);
         let worker = self.worker.clone();
-        let again = tokio::time::timeout(limit, login::ask_again(&mut self.client, &worker)).await;
-        let (proof, scramble) = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
-        let account = login::prove(&mut self.client, &worker, &asked.name, &proof, &scramble).await?;
-        self.key.account = account;
-        if let Some(collation) = asked.collation.and_then(|collation| u8::try_from(collation).ok()) {
-            self.key.collation = collation;
-        }
+        let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin);
+        let again = tokio::time::timeout(limit, again).await;
+        self.account = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+        self.attributes = asked.attributes;
+        self.key.account = self.account.id;
+        self.key.collation = asked.collation.unwrap_or(self.key.collation);
         let image = match asked.schema {
             Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
             None => self.worker.fresh.clone(),

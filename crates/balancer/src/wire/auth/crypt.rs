@@ -151,7 +151,9 @@ mod tests {
         let salt = b"\xF9\xCC\x98\xCE\x08\x89\x29\x24\xF5\x0A\x21\x3B\x6B\xC5\x71\xA2\xC1\x17\x78\xC5";
         let kept = [&b"$A$005$"[..], salt, b"bTy95Y99eAME1dwEkHOA1ndHGBWz.1bxSSRkuTXFGV/"].concat();
         let crypt = Crypt::read(&kept).expect("as a server keeps it");
-        assert!(crypt.proves(b"hashcat") && !crypt.proves(b"hashcats") && !crypt.proves(&[b'h'; LONGEST + 1]));
+        assert!(
+            crypt.proves(b"hashcat") && !crypt.proves(b"hashcats") && !crypt.proves(&[b'h'; LONGEST + 1])
+        );
         assert_eq!(Crypt::of(b"hashcat", *salt), crypt);
         assert_eq!(crypt.write(), kept);
         for end in 0..kept.len() {

@@ -67,7 +67,8 @@ impl KeyPair {
     /// The password in what a client sent under a scramble. Takes milliseconds.
     pub fn open(&self, sealed: &[u8], scramble: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let padding = Oaep::new::<Sha1>();
-        let mut text = Zeroizing::new(self.private.decrypt_blinded(&mut OsRng, padding, sealed).map_err(failed)?);
+        let mut text =
+            Zeroizing::new(self.private.decrypt_blinded(&mut OsRng, padding, sealed).map_err(failed)?);
         veil(&mut text, scramble);
         match text.pop() {
             Some(0) => Ok(text),
