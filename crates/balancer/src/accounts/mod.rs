@@ -74,7 +74,9 @@ pub struct Accounts {
 #[derive(Debug, Default)]
 struct Book {
     by_name: HashMap<Box<str>, Vec<Arc<Known>>>,
-    all: Vec<Arc<Known>>,
+    all: usize,
+    /// Those that somebody can log in to.
+    models: Vec<Arc<Known>>,
 }
 
 impl Accounts {
@@ -140,9 +142,9 @@ impl Accounts {
     pub fn decoy(&self, name: &[u8]) -> Arc<Known> {
         let noise: [u8; 32] = Sha256::new().chain_update(self.noise).chain_update(name).finalize().into();
         let book = self.book.load();
-        let model = match book.all.len() {
+        let model = match book.models.len() {
             0 => &Stored::password(""),
-            n => &book.all[usize::from(u16::from_le_bytes([noise[0], noise[1]])) % n].stored,
+            n => &book.models[usize::from(u16::from_le_bytes([noise[0], noise[1]])) % n].stored,
         };
         let name = String::from_utf8_lossy(name);
         Arc::new(Known::new(AccountId(0), &name, HostPattern::default(), model.decoy(noise), None))
@@ -150,7 +152,7 @@ impl Accounts {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.book.load().all.len()
+        self.book.load().all
     }
 
     /// Whether there is none.
@@ -175,7 +177,10 @@ impl Book {
         let mut book = Self::default();
         for known in lists {
             book.by_name.entry(known.name.clone()).or_default().push(known.clone());
-            book.all.push(known.clone());
+            book.all += 1;
+            if known.stored != Stored::default() {
+                book.models.push(known.clone());
+            }
         }
         for named in book.by_name.values_mut() {
             // Stable: the order of the sources decides between equals.

@@ -30,6 +30,10 @@ pub const TRACK: &[u8] = b"SET session_track_system_variables='*'";
 /// As [`TRACK`], for MySQL, which tells of transactions by their GTIDs and not by a variable.
 pub const TRACK_MYSQL: &[u8] = b"SET session_track_system_variables='*', session_track_gtids=OWN_GTID";
 
+/// What SET NAMES does, after the collation has been set by its number.
+const SET_TO_CONNECTION: &[u8] =
+    b"SET character_set_client=@@character_set_connection, character_set_results=@@character_set_connection";
+
 /// The statement that switches tracking on at the server that greeted like this.
 pub fn tracking(greeting: &Greeting) -> &'static [u8] {
     if greeting.is_mysql() { TRACK_MYSQL } else { TRACK }
@@ -149,14 +153,11 @@ async fn open(place: &Place, account: &Known, key: Key, serial: u64) -> Result<C
     let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new() };
     let greeting = login.log_in(account, key).await?;
     if key.collation > u8::MAX.into() {
-        let id = key.collation;
-        let set =
-            format!("SET character_set_client={id}, character_set_results={id}, collation_connection={id}");
-        login.send(0, &[&[3], set.as_bytes()].concat()).await?;
-        login.expect_ok(1).await?;
+        let collation = format!("SET collation_connection={}", key.collation);
+        login.run(collation.as_bytes()).await?;
+        login.run(SET_TO_CONNECTION).await?;
     }
-    login.send(0, &[&[3], tracking(&greeting)].concat()).await?;
-    login.expect_ok(1).await?;
+    login.run(tracking(&greeting)).await?;
     Ok(Connection {
         node: place.index,
         id: place.id.clone(),
@@ -234,6 +235,12 @@ impl Login<'_> {
                 Err(error) => return Err(self.unreachable(error)),
             }
         }
+    }
+
+    /// Runs a statement without a result.
+    async fn run(&mut self, text: &[u8]) -> Result<(), ConnectError> {
+        self.send(0, &[&[3], text].concat()).await?;
+        self.expect_ok(1).await
     }
 
     async fn expect_ok(&mut self, sequence: u8) -> Result<(), ConnectError> {
