@@ -66,12 +66,15 @@ fn of_mariadb(name: &str, host: &str, row: &str) -> Option<Listed> {
     if set("is_role") || set("account_locked") {
         return None;
     }
-    let mut ways = vec![&row];
-    ways.extend(row["auth_or"].as_array().into_iter().flatten());
-    let ways = ways.into_iter().filter_map(|way| {
-        Some((way["plugin"].as_str()?, way["authentication_string"].as_str().unwrap_or_default().as_bytes()))
-    });
-    Some(listed(name, host, ways))
+    let hash = |way: &Value| way["authentication_string"].as_str().unwrap_or_default().to_owned();
+    let Some(others) = row["auth_or"].as_array() else {
+        // Without a plugin the native one is meant.
+        let plugin = row["plugin"].as_str().unwrap_or_default();
+        return Some(listed(name, host, [(plugin, hash(&row).as_bytes())].into_iter()));
+    };
+    let ways = std::iter::once(&row).chain(others);
+    let ways: Vec<_> = ways.filter_map(|way| Some((way["plugin"].as_str()?, hash(way)))).collect();
+    Some(listed(name, host, ways.iter().map(|(plugin, hash)| (*plugin, hash.as_bytes()))))
 }
 
 fn of_mysql(row: Row) -> Option<Listed> {
@@ -144,6 +147,8 @@ mod tests {
         let with = |row: &str| of_mariadb("a", "%", row).unwrap().stored.proves(b"");
         assert!(with(r#"{"plugin":"mysql_native_password","authentication_string":""}"#));
         assert!(!with(r#"{"plugin":"mysql_native_password","authentication_string":"invalid"}"#));
+        assert!(with(r#"{"access":18446744073709551615}"#), "as mariadb-install-db makes root");
         assert!(!with(r#"{"plugin":"unix_socket"}"#));
+        assert!(!with(r#"{"plugin":"unix_socket","auth_or":[{},{}]}"#));
     }
 }
