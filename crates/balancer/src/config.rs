@@ -4,12 +4,14 @@
 //! name: a name is resolved once, when the settings are read ([`host`]).
 
 mod host;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::tls::{Compression, NodesTls, Tls};
 use crate::view::Strategy;
 use crate::wire::auth::Plugin;
 
@@ -59,6 +61,15 @@ pub struct Config {
     /// What clients may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// Encryption with clients.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Encryption with nodes.
+    #[serde(default)]
+    pub nodes_tls: NodesTls,
+    /// Compression that clients are offered.
+    #[serde(default = "Compression::all")]
+    pub compression: Vec<Compression>,
     /// Where operators' switches and the last known topology are kept over restarts; absent: nowhere.
     #[serde(default)]
     pub state_file: Option<PathBuf>,
@@ -125,6 +136,8 @@ impl Config {
                 return fail(key, "0 is not allowed; at least 1".into());
             }
         }
+        self.tls.check()?;
+        self.nodes_tls.check(&self.nodes)?;
         self.elastic.check()
     }
 }

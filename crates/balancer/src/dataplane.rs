@@ -20,6 +20,7 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::session::worker::{Shared, Worker};
 use crate::telemetry::Sighting;
+use crate::tls::Certificates;
 use crate::view::ViewCell;
 
 /// Clients that may wait between being accepted and being taken by their thread.
@@ -56,9 +57,24 @@ impl DataPlane {
 /// `sightings`; all ends when `stop` is cancelled.
 ///
 /// # Errors
-/// The address cannot be bound, or the system gives no threads.
+/// The address cannot be bound, certificates cannot be used, or the system gives no threads.
 pub fn start(
     config: Arc<Config>,
+    view: Arc<ViewCell>,
+    sightings: mpsc::Sender<(NodeId, Sighting)>,
+    stop: CancellationToken,
+) -> io::Result<DataPlane> {
+    let certificates = Certificates::load(&config).map_err(io::Error::other)?;
+    start_with(config, Arc::new(certificates), view, sightings, stop)
+}
+
+/// As [`start`], with certificates that somebody else keeps fresh.
+///
+/// # Errors
+/// The address cannot be bound, or the system gives no threads.
+pub fn start_with(
+    config: Arc<Config>,
+    certificates: Arc<Certificates>,
     view: Arc<ViewCell>,
     sightings: mpsc::Sender<(NodeId, Sighting)>,
     stop: CancellationToken,
@@ -69,7 +85,8 @@ pub fn start(
     let workers = if config.workers == 0 { cores } else { config.workers };
     let accounts = Accounts::new(&config.accounts, &config.auth).map_err(io::Error::other)?;
     let accounts = Arc::new(accounts);
-    let shared = Arc::new(Shared::new(config, accounts.clone(), view, sightings, stop, workers));
+    let shared =
+        Arc::new(Shared::new(config, accounts.clone(), certificates, view, sightings, stop, workers));
     let mut listener = Some(listener);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(HANDOVER)).unzip();
     let threads = receivers

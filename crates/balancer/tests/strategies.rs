@@ -60,6 +60,9 @@ fn config(cluster: &LocalCluster) -> Config {
         elastic: config::Elastic { automatic: false, ..Default::default() },
         pool: Default::default(),
         limits: Default::default(),
+        tls: Default::default(),
+        nodes_tls: Default::default(),
+        compression: balancer::config::Compression::all(),
         state_file: None,
     }
 }

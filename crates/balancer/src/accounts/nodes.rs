@@ -122,7 +122,8 @@ mod tests {
         let either = format!(
             r#"{{"plugin":"unix_socket","authentication_string":"","auth_or":[{{}},{{"plugin":"mysql_native_password","authentication_string":"{HASH}"}}]}}"#
         );
-        let table: [(&str, Option<(bool, Option<&str>)>); 7] = [
+        type Read<'a> = Option<(bool, Option<&'a str>)>;
+        let table: [(&str, Read<'_>); 7] = [
             (&native, Some((true, None))),
             (&either, Some((true, None))),
             (

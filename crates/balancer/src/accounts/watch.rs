@@ -27,7 +27,7 @@ pub async fn run(accounts: Arc<Accounts>, config: Arc<Config>) {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut wanted = false;
     loop {
-        let from_nodes = watch.from_nodes();
+        let asks_nodes = watch.asks_nodes();
         let next = watch.asked_at + if wanted { LOOK } else { NODES };
         tokio::select! {
             _ = look.tick() => watch.look(false),
@@ -36,7 +36,7 @@ pub async fn run(accounts: Arc<Accounts>, config: Arc<Config>) {
                 watch.ask().await;
             }
             () = accounts.asked.notified(), if !wanted => wanted = true,
-            () = sleep_until(next), if from_nodes => {
+            () = sleep_until(next), if asks_nodes => {
                 wanted = false;
                 watch.ask().await;
             }
@@ -67,7 +67,7 @@ impl Watch {
         Self { stamp: None, accounts, config, signal, asked_at: Instant::now() }
     }
 
-    fn from_nodes(&self) -> bool {
+    fn asks_nodes(&self) -> bool {
         self.config.auth.from_nodes
     }
 
@@ -87,7 +87,7 @@ impl Watch {
 
     /// Asks the nodes.
     async fn ask(&mut self) {
-        if self.from_nodes() {
+        if self.asks_nodes() {
             match nodes::read(&self.config).await {
                 Ok(listed) => self.told(Source::Nodes, self.accounts.replace(Source::Nodes, listed)),
                 Err(error) => {

@@ -16,10 +16,11 @@ use super::statements::Statements;
 use super::{Counted, Place};
 use crate::accounts::known::{AccountId, Known};
 use crate::telemetry::Meter;
+use crate::tls::ToNode;
 use crate::wire::auth::Plugin;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
-use crate::wire::handshake::{Attributes, Greeting, Response};
+use crate::wire::handshake::{Attributes, Greeting, Response, tls_request};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply::ErrPacket;
 use crate::wire::transport::Transport;
@@ -132,30 +133,39 @@ impl Connection {
     }
 }
 
-/// Makes a connection within the limit.
+/// Makes a connection within the limit, under TLS as `tls` says.
 pub async fn connect(
     place: &Place,
     account: &Known,
     key: Key,
     serial: u64,
+    tls: Option<ToNode>,
     limit: Duration,
 ) -> Result<Connection, ConnectError> {
-    let made = tokio::time::timeout(limit, open(place, account, key, serial)).await;
+    let made = tokio::time::timeout(limit, open(place, account, key, serial, tls)).await;
     made.unwrap_or_else(|_| {
         Err(ConnectError::Unreachable { node: place.id.clone(), error: io::ErrorKind::TimedOut.into() })
     })
 }
 
-async fn open(place: &Place, account: &Known, key: Key, serial: u64) -> Result<Connection, ConnectError> {
+async fn open(
+    place: &Place,
+    account: &Known,
+    key: Key,
+    serial: u64,
+    tls: Option<ToNode>,
+) -> Result<Connection, ConnectError> {
     let unreachable = |error| ConnectError::Unreachable { node: place.id.clone(), error };
     let stream = TcpStream::connect(place.address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
-    let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new() };
-    let greeting = login.log_in(account, key).await?;
+    let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new(), sequence: 0 };
+    let greeting = login.log_in(account, key, tls).await?;
     if key.collation > u8::MAX.into() {
         let collation = format!("SET collation_connection={}", key.collation);
-        login.run(collation.as_bytes()).await?;
-        login.run(SET_TO_CONNECTION).await?;
+        // One that the node does not know is left at the default, as by servers.
+        if login.run(collation.as_bytes()).await.is_ok() {
+            login.run(SET_TO_CONNECTION).await?;
+        }
     }
     login.run(tracking(&greeting)).await?;
     Ok(Connection {
@@ -182,6 +192,8 @@ pub(super) struct Login<'a> {
     place: &'a Place,
     pub(super) stream: Transport,
     buffer: BytesMut,
+    /// The number of the next packet in either direction.
+    sequence: u8,
 }
 
 impl Login<'_> {
@@ -205,17 +217,18 @@ impl Login<'_> {
         }
     }
 
-    pub(super) async fn send(&mut self, sequence: u8, payload: &[u8]) -> Result<(), ConnectError> {
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
         let mut packet = Vec::new();
-        put_packet(&mut packet, sequence, payload);
+        self.sequence = put_packet(&mut packet, self.sequence, payload);
         self.stream.write_all(&packet).await.map_err(|error| self.unreachable(error))
     }
 
     /// The next packet's payload.
-    pub(super) async fn receive(&mut self, sequence: u8) -> Result<BytesMut, ConnectError> {
+    pub(super) async fn receive(&mut self) -> Result<BytesMut, ConnectError> {
         loop {
-            match front(&self.buffer, sequence, 1 << 16) {
-                Ok(Front::Whole(length, _)) => {
+            match front(&self.buffer, self.sequence, 1 << 16) {
+                Ok(Front::Whole(length, last)) => {
+                    self.sequence = last.wrapping_add(1);
                     let mut packet = self.buffer.split_to(length);
                     packet.advance(HEADER);
                     return Ok(packet);
@@ -239,12 +252,13 @@ impl Login<'_> {
 
     /// Runs a statement without a result.
     async fn run(&mut self, text: &[u8]) -> Result<(), ConnectError> {
-        self.send(0, &[&[3], text].concat()).await?;
-        self.expect_ok(1).await
+        self.sequence = 0;
+        self.send(&[&[3], text].concat()).await?;
+        self.expect_ok().await
     }
 
-    async fn expect_ok(&mut self, sequence: u8) -> Result<(), ConnectError> {
-        let payload = self.receive(sequence).await?;
+    async fn expect_ok(&mut self) -> Result<(), ConnectError> {
+        let payload = self.receive().await?;
         match payload.first() {
             Some(0) => Ok(()),
             Some(0xFF) => Err(self.refused(&payload)),
@@ -252,8 +266,38 @@ impl Login<'_> {
         }
     }
 
-    async fn log_in(&mut self, account: &Known, key: Key) -> Result<Greeting, ConnectError> {
-        let payload = self.receive(0).await?;
+    /// Asks for TLS where the node offers it, before anything is said of the account.
+    async fn encrypt(
+        &mut self,
+        tls: ToNode,
+        greeting: &Greeting,
+        response: &mut Response,
+    ) -> Result<(), ConnectError> {
+        if !greeting.capabilities.has(Capabilities::SSL) {
+            return if tls.required {
+                Err(self.foreign("it does not offer TLS, which is required"))
+            } else {
+                Ok(())
+            };
+        }
+        if !self.buffer.is_empty() {
+            return Err(self.foreign(Malformed::OutOfTurn));
+        }
+        response.capabilities = response.capabilities.or(Capabilities::SSL);
+        self.send(&tls_request(response)).await?;
+        self.stream.connect_tls(&tls.connector, tls.name).await.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => self.foreign(format!("TLS: {error}")),
+            _ => self.unreachable(error),
+        })
+    }
+
+    async fn log_in(
+        &mut self,
+        account: &Known,
+        key: Key,
+        tls: Option<ToNode>,
+    ) -> Result<Greeting, ConnectError> {
+        let payload = self.receive().await?;
         if payload.first() == Some(&0xFF) {
             return Err(self.refused(&payload));
         }
@@ -275,7 +319,7 @@ impl Login<'_> {
             prover.plugin = Plugin::Native;
         }
         let attributes = greeting.capabilities.and(Capabilities::CONNECT_ATTRS);
-        let response = Response {
+        let mut response = Response {
             capabilities: wanted
                 .or(Capabilities::PLUGIN_AUTH_LENENC)
                 .or(attributes)
@@ -288,8 +332,11 @@ impl Login<'_> {
             plugin: Some(prover.plugin.name().into()),
             attributes: own_attributes(),
         };
-        self.send(1, &response.write()).await?;
-        self.prove(prover, 2).await?;
+        if let Some(tls) = tls {
+            self.encrypt(tls, &greeting, &mut response).await?;
+        }
+        self.send(&response.write()).await?;
+        self.prove(prover).await?;
         Ok(greeting)
     }
 }

@@ -37,14 +37,10 @@ impl Prover<'_> {
 }
 
 impl Login<'_> {
-    /// Goes through the dialogue until the node says OK; `sequence` is that of its next packet.
-    pub(super) async fn prove(
-        &mut self,
-        mut prover: Prover<'_>,
-        mut sequence: u8,
-    ) -> Result<(), ConnectError> {
+    /// Goes through the dialogue until the node says OK.
+    pub(super) async fn prove(&mut self, mut prover: Prover<'_>) -> Result<(), ConnectError> {
         for _ in 0..ROUNDS {
-            let payload = self.receive(sequence).await?;
+            let payload = self.receive().await?;
             let answer = match (payload.first(), payload.get(1)) {
                 (Some(0), _) => return Ok(()),
                 (Some(0xFF), _) => return Err(self.refused(&payload)),
@@ -57,18 +53,14 @@ impl Login<'_> {
                     prover.scramble = scramble.to_vec();
                     self.proof(&prover)?
                 }
-                (Some(&sha2::MORE), Some(&sha2::FAST)) if prover.plugin == Plugin::Sha2 => {
-                    sequence = sequence.wrapping_add(1);
-                    continue;
-                }
+                (Some(&sha2::MORE), Some(&sha2::FAST)) if prover.plugin == Plugin::Sha2 => continue,
                 (Some(&sha2::MORE), Some(&sha2::FULL)) if prover.plugin == Plugin::Sha2 => {
                     let password = self.password(&prover)?;
                     if self.stream.is_secure() {
                         Zeroizing::new([&password[..], &[0]].concat())
                     } else {
-                        self.send(sequence.wrapping_add(1), &[sha2::KEY_PLEASE]).await?;
-                        sequence = sequence.wrapping_add(2);
-                        let key = self.receive(sequence).await?;
+                        self.send(&[sha2::KEY_PLEASE]).await?;
+                        let key = self.receive().await?;
                         let pem = key.strip_prefix(&[sha2::MORE]).unwrap_or_default();
                         let sealed = rsa::seal(pem, &password, &prover.scramble);
                         Zeroizing::new(sealed.map_err(|error| self.foreign(error))?)
@@ -76,8 +68,7 @@ impl Login<'_> {
                 }
                 _ => return Err(self.foreign(Malformed::OutOfTurn)),
             };
-            self.send(sequence.wrapping_add(1), &answer).await?;
-            sequence = sequence.wrapping_add(2);
+            self.send(&answer).await?;
         }
         Err(self.foreign("its login does not end"))
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::route::{Context, Plan, Route, To, replicated};
-use crate::sql::classify::classify;
+use crate::sql::classify::classify_as;
 use crate::view::ClusterView;
 use crate::wire::resultset::ResultSet;
 
@@ -28,7 +28,7 @@ impl Session {
         let result = {
             let view = self.worker.shared.view.load();
             let text = self.client.payload().get(1 + at..).unwrap_or_default();
-            let statement = classify(text);
+            let statement = classify_as(text, self.state.manner);
             let plan = Plan::of(&statement, &view);
             let kind = format!("{:?}", plan.kind).to_lowercase();
             let route = self.would_go(&plan, &view);

@@ -15,6 +15,7 @@ use crate::wire::auth::sha2;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::handshake::{Attributes, Greeting, Response, auth_switch};
 
+use super::agree;
 use super::client::{Client, Gone};
 use super::worker::Worker;
 
@@ -47,16 +48,17 @@ pub async fn log_in(client: &mut Client, worker: &Worker) -> Result<LoggedIn, Go
     let plugin = worker.shared.accounts.settings.default_plugin;
     let scramble = worker.scramble();
     let face = worker.shared.face.load_full();
+    let offered = agree::offered(worker, face.capabilities);
     let greeting = Greeting {
         version: face.version.clone(),
         id: client.id,
         scramble: scramble.clone(),
-        capabilities: face.capabilities,
+        capabilities: offered,
         collation: face.collation,
         plugin: plugin.name().into(),
     };
     client.send(&greeting.write()).await?;
-    client.receive(1, LIMIT).await?;
+    agree::receive_first(client, worker, LIMIT).await?;
     let response = match Response::read(client.payload()) {
         Ok(response) => response,
         Err(error) => {
@@ -64,7 +66,8 @@ pub async fn log_in(client: &mut Client, worker: &Worker) -> Result<LoggedIn, Go
             return Err(error.into());
         }
     };
-    client.capabilities = response.capabilities.and(face.capabilities);
+    client.capabilities = response.capabilities.and(offered);
+    client.packing = agree::packing(client.capabilities, client.payload());
     let Response { collation, name, proof, schema, attributes, .. } = response;
     let named = client.capabilities.has(Capabilities::PLUGIN_AUTH);
     let claimed = response.plugin.filter(|_| named).unwrap_or_else(|| Plugin::Native.name().into());

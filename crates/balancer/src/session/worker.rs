@@ -27,9 +27,11 @@ use crate::pool::statements::Texts;
 use crate::pool::{Place, Pools};
 use crate::route::strategy::Spread;
 use crate::telemetry::Sighting;
+use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, ViewCell};
 use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
+use crate::wire::compression::Packers;
 use crate::wire::handshake::Greeting;
 
 /// How often idle connections are looked at.
@@ -66,6 +68,8 @@ pub struct Shared {
     pub config: Arc<Config>,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
+    /// How clients are met and nodes are reached under TLS.
+    pub certificates: Arc<Certificates>,
     /// The topology.
     pub view: Arc<ViewCell>,
     /// Where broken connections are told.
@@ -89,6 +93,7 @@ impl Shared {
     pub fn new(
         config: Arc<Config>,
         accounts: Arc<Accounts>,
+        certificates: Arc<Certificates>,
         view: Arc<ViewCell>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
         stop: CancellationToken,
@@ -97,6 +102,7 @@ impl Shared {
         Self {
             config,
             accounts,
+            certificates,
             view,
             sightings,
             stop,
@@ -124,6 +130,8 @@ pub struct Worker {
     pub spread: RefCell<Spread>,
     /// Where statements wait for a primary.
     pub line: Rc<Line>,
+    /// What packs bytes for clients that ask for it.
+    pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
     /// The state of a fresh session; the same for all, so that comparing is cheap.
@@ -141,9 +149,15 @@ impl Worker {
         let workers = shared.sessions.len();
         let mut random = seeded();
         let worker = Rc::new(Self {
-            pools: Pools::new(shared.config.pool.clone(), workers, shared.sightings.clone()),
+            pools: Pools::new(
+                shared.config.pool.clone(),
+                shared.certificates.clone(),
+                workers,
+                shared.sightings.clone(),
+            ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
+            packers: Packers::default(),
             texts: Texts::default(),
             fresh: Rc::default(),
             random: RefCell::new(random),
@@ -207,7 +221,8 @@ impl Worker {
         let limit = Duration::from_millis(self.shared.config.pool.connect_ms);
         let places: Vec<Place> = self.shared.view.load().nodes.iter().map(Place::of).collect();
         for place in places {
-            if let Ok(connection) = connect(&place, &operator, key, 0, limit).await {
+            let tls = self.shared.certificates.to_node(place.id.as_str(), place.address.ip());
+            if let Ok(connection) = connect(&place, &operator, key, 0, tls, limit).await {
                 return self.show_face_of(&connection);
             }
         }

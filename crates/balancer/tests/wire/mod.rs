@@ -67,7 +67,7 @@ impl Raw {
             attributes: vec![("program_name".into(), "raw".into())],
         };
         raw.send(&response.write()).await;
-        let told = raw.go_on(plugin, password.as_bytes(), scramble).await;
+        let told = raw.go_on(password.as_bytes(), scramble).await;
         (raw, told)
     }
 
@@ -88,10 +88,10 @@ impl Raw {
         payload.extend_from_slice(&[0, 0]);
         self.trace.clear();
         self.send(&payload).await;
-        self.go_on(plugin, password.as_bytes(), Vec::new()).await
+        self.go_on(password.as_bytes(), Vec::new()).await
     }
 
-    async fn go_on(&mut self, mut plugin: Plugin, password: &[u8], mut scramble: Vec<u8>) -> String {
+    async fn go_on(&mut self, password: &[u8], mut scramble: Vec<u8>) -> String {
         loop {
             let payload = self.receive().await;
             match payload[0] {
@@ -99,7 +99,7 @@ impl Raw {
                 0xFF => self.trace.push(ErrPacket::read(&payload).unwrap().code.to_string()),
                 0xFE => {
                     let (name, fresh) = read_auth_switch(&payload[1..]).unwrap();
-                    plugin = Plugin::of(name).expect("a known plugin");
+                    let plugin = Plugin::of(name).expect("a known plugin");
                     scramble = fresh.to_vec();
                     self.trace.push(plugin.name().into());
                     self.send(&proof(plugin, password, &scramble)).await;
