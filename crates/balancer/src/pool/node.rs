@@ -98,7 +98,7 @@ impl NodePool {
         if self.budget.anybody_waits() && self.budget.owed_elsewhere(self.thread, since) {
             return Err(Full::Node);
         }
-        let opened = match self.budget.try_open(key.account, limit) {
+        let opened = match self.budget.try_open(key.account.0 as usize, limit) {
             Err(full) => {
                 // The one unused for longest; the account's own if that is what is full.
                 let mut idle = self.idle.borrow_mut();
@@ -107,7 +107,7 @@ impl NodePool {
                 let closed = idle.iter().position(frees).map(|at| idle.remove(at));
                 drop(idle);
                 closed.ok_or(full)?;
-                self.budget.try_open(key.account, limit)
+                self.budget.try_open(key.account.0 as usize, limit)
             }
             opened => opened,
         };
