@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Session;
 use super::client::Gone;
 use super::execute::Work;
-use super::prepared::{self, Statement};
+use super::prepared::{self, Refused, Statement};
 use crate::pool::statements::Text;
 use crate::route::Plan;
 use crate::sql::classify::{Kind, Marks};
@@ -14,18 +14,23 @@ use crate::wire::prepared as packet;
 
 /// The id by which clients of MariaDB name the statement that they prepared last.
 const LAST: u32 = u32::MAX;
+/// The server's words for long data beyond `max_long_data_size`.
+const TOO_LONG: &str = "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_long_data_size' bytes";
 
 impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self) -> Result<(), Gone> {
         let plan = self.plan_of_command();
-        if matches!(plan.kind, Kind::Status | Kind::ExplainRoute(_) | Kind::Kill) {
+        if matches!(plan.kind, Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Kill) {
             let message = "This command is not supported in the prepared statement protocol yet";
             return self.client.error(1295, "HY000", message).await;
         }
         if self.prepared.len() >= prepared::LIMIT {
             let message = "Can't create more than max_prepared_stmt_count statements (current value: 16382)";
             return self.client.error(1461, "42000", message).await;
+        }
+        if self.prepared.make_room(self.client.command).is_err() {
+            return self.client.out_of_memory().await;
         }
         // Preparing changes nothing, whatever the statement will do.
         let marks = if plan.kind == Kind::Read { plan.marks.only(Marks::PRIMARY) } else { Marks::PRIMARY };
@@ -80,12 +85,14 @@ impl Session {
                 return self.client.error(1210, "HY000", &message).await;
             }
         }
-        if statement.long_data.too_long {
-            self.prepared.forget_long_data(id);
-            let message = "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_long_data_size' bytes";
-            return self.client.error(1105, "HY000", message).await;
-        }
         let plan = statement.plan;
+        if let Some(refused) = statement.long_data.refused {
+            self.prepared.forget_long_data(id);
+            return match refused {
+                Refused::TooLong => self.client.error(1105, "HY000", TOO_LONG).await,
+                Refused::NoMemory => self.client.out_of_memory().await,
+            };
+        }
         let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
         self.perform(work, plan).await?;
         self.prepared.forget_long_data(id);

@@ -1,6 +1,7 @@
 //! KILL, by the ids that clients were greeted with; and its second half, at the node.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
@@ -8,6 +9,7 @@ use super::alarm::{Call, NotReached};
 use super::client::Gone;
 use super::watch::Interruption;
 use super::worker::Worker;
+use crate::accounts::known::Known;
 use crate::pool::Place;
 use crate::pool::ask::AskError;
 use crate::pool::connect::{Connection, Key, connect};
@@ -99,9 +101,8 @@ impl Session {
         if id == u64::from(self.client.id) {
             return self.kill_own(call).await;
         }
-        let config = &self.worker.shared.config;
-        let account = &config.accounts[self.key.account].name;
-        let all = *account == config.operator.name;
+        let account = &self.account.name;
+        let all = **account == *self.worker.shared.config.operator.name;
         let reached = match u32::try_from(id) {
             Ok(id) => self.worker.shared.registry.ring(id, account, all, call),
             Err(_) => Err(NotReached::Unknown),
@@ -143,33 +144,33 @@ const INTERRUPTED: &str = "Query execution was interrupted";
 pub const TIME_UP: &str = "Query execution was interrupted (max_statement_time exceeded)";
 
 /// A thread of a node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Thread {
     node: usize,
     epoch: u64,
     id: u32,
-    account: usize,
+    account: Arc<Known>,
 }
 
 impl Thread {
-    /// The thread that serves a connection.
-    pub fn of(connection: &Connection) -> Self {
+    /// The thread that serves an account's connection.
+    pub fn of(connection: &Connection, account: &Arc<Known>) -> Self {
         Self {
             node: connection.node,
             epoch: connection.epoch,
             id: connection.greeting.id,
-            account: connection.key.account,
+            account: account.clone(),
         }
     }
 }
 
 /// Ends what a node's thread is doing, or the thread, by a connection of its own: accounts may kill what is theirs.
-pub async fn at_node(worker: &Worker, thread: Thread, call: Call) -> Result<(), AskError> {
+pub async fn at_node(worker: &Worker, thread: &Thread, call: Call) -> Result<(), AskError> {
     let place = worker.shared.view.load().node(thread.node).map(Place::of);
     let Some(place) = place.filter(|place| place.epoch == thread.epoch) else { return Ok(()) };
     let _turn = worker.killers.acquire().await;
-    let key = Key { account: thread.account, capabilities: Capabilities::default(), collation: 45 };
-    let account = &worker.shared.config.accounts[thread.account];
+    let account = &thread.account;
+    let key = Key { account: account.id, capabilities: Capabilities::default(), collation: 45 };
     let tls = worker.pools.to_node(&place);
     let made = connect(&place, account, key, 0, tls, LIMIT).await;
     let mut connection = made.map_err(|error| AskError::Broken(std::io::Error::other(error)))?;
@@ -187,7 +188,7 @@ pub async fn at_node(worker: &Worker, thread: Thread, call: Call) -> Result<(), 
 pub fn at_node_later(worker: &Rc<Worker>, thread: Thread) {
     let worker = worker.clone();
     tokio::task::spawn_local(async move {
-        if let Err(error) = at_node(&worker, thread, Call::EndSession).await {
+        if let Err(error) = at_node(&worker, &thread, Call::EndSession).await {
             tracing::debug!(thread = thread.id, %error, "a statement that nobody waits for goes on at its node");
         }
     });

@@ -9,13 +9,18 @@ pub mod kill;
 pub mod line;
 mod local;
 pub mod login;
+pub mod logins;
+pub mod memory;
 pub mod prepared;
 pub mod relay;
+pub mod roster;
+pub mod seats;
 pub mod state;
 pub mod watch;
 pub mod worker;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -26,8 +31,11 @@ use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
 use self::prepared::Prepared;
+use self::roster::Card;
+use self::seats::Seat;
 use self::state::{State, Tied};
 use self::worker::Worker;
+use crate::accounts::known::Known;
 use crate::pool::connect::Key;
 use crate::pool::image::Image;
 use crate::route::Plan;
@@ -35,7 +43,7 @@ use crate::sql::classify::{Kind, Marks, classify_as};
 use crate::sql::lexer::may_halve_characters;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
-use crate::wire::handshake::ChangeUser;
+use crate::wire::handshake::{Attributes, ChangeUser};
 use crate::wire::packet::{HEADER, MAX_PAYLOAD};
 use crate::wire::transport::Transport;
 
@@ -46,43 +54,80 @@ pub struct Session {
     alarm: Alarm,
     client: Client,
     key: Key,
+    account: Arc<Known>,
+    /// What the client says of itself.
+    pub attributes: Attributes,
     state: State,
     prepared: Prepared,
     tied: Option<Tied>,
+    card: Rc<Card>,
+    seat: Seat,
 }
 
 /// Serves one client until it leaves.
 pub async fn serve(worker: Rc<Worker>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let id = worker.shared.next_id.fetch_add(1, Relaxed);
-    let mut client = Client::new(Transport::plain(stream), id);
+    let mut client = Client::new(Transport::plain(stream), id, worker.shared.memory.clone());
     match begin(&worker, &mut client).await {
-        Ok(logged_in) => {
-            let mut session = Session::new(worker, client, logged_in);
+        Ok((logged_in, seat)) => {
+            let mut session = Session::new(worker, client, logged_in, seat);
             if let Err(Gone::Malformed(error)) = session.run().await {
                 tracing::debug!(client = id, %error, "a client broke the protocol");
             }
+            session.let_go();
         }
         Err(error) => tracing::debug!(client = id, %error, "no login"),
     }
 }
 
 /// Greeting and login, within their limit; one client too many is sent away.
-async fn begin(worker: &Worker, client: &mut Client) -> Result<LoggedIn, Gone> {
+async fn begin(worker: &Worker, client: &mut Client) -> Result<(LoggedIn, Seat), Gone> {
     let limits = &worker.shared.config.limits;
     if worker.shared.clients.load(Relaxed) > limits.clients {
         client.error(1040, "08004", "Too many connections").await?;
         return Err(Gone::Over);
     }
+    let Some(logging_in) = worker.logins.enter(&worker.shared.logging_in, limits.logins) else {
+        let message = format!("Too many connections: {} clients have not logged in yet", limits.logins);
+        client.error(1040, "08004", &message).await?;
+        return Err(Gone::Over);
+    };
     let limit = Duration::from_millis(limits.login_ms);
-    let logged_in = tokio::time::timeout(limit, login::log_in(client, worker)).await;
-    logged_in.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))?
+    let logged_in = tokio::select! {
+        logged_in = tokio::time::timeout(limit, login::log_in(client, worker)) => logged_in,
+        () = logging_in.cut() => return Err(Gone::Over),
+    };
+    let logged_in = logged_in.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+    let seat = take_seat(worker, client, &logged_in.account.name).await?;
+    Ok((logged_in, seat))
+}
+
+/// A seat for one more client of an account; one too many is told so and sent away.
+async fn take_seat(worker: &Worker, client: &mut Client, name: &str) -> Result<Seat, Gone> {
+    let limit = worker.shared.config.limits.of(name).clients;
+    if let Some(seat) = worker.shared.seats.take(name, limit) {
+        return Ok(seat);
+    }
+    let message = format!(
+        "User '{name}' has exceeded the 'max_user_connections' resource (current value: {})",
+        limit.unwrap_or_default()
+    );
+    client.error(1226, "42000", &message).await?;
+    Err(Gone::Over)
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.worker.roster.strike(self.client.id);
+    }
 }
 
 impl Session {
-    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn) -> Self {
+    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn, seat: Seat) -> Self {
+        let card = worker.roster.enter(client.id, &logged_in.account.name, client.stream.peer_addr().ok());
         let key = Key {
-            account: logged_in.account,
+            account: logged_in.account.id,
             capabilities: client.capabilities.and(Capabilities::SHARED),
             collation: logged_in.collation,
         };
@@ -91,9 +136,10 @@ impl Session {
             None => worker.fresh.clone(),
         };
         let state = State::new(image, logged_in.collation);
-        let account = &worker.shared.config.accounts[key.account].name;
-        let alarm = worker.shared.registry.enter(client.id, account);
-        Self { worker, alarm, client, key, state, prepared: Prepared::default(), tied: None }
+        let prepared = Prepared::new(worker.shared.memory.clone());
+        let alarm = worker.shared.registry.enter(client.id, &logged_in.account.name);
+        let LoggedIn { account, attributes, .. } = logged_in;
+        Self { worker, alarm, client, key, account, attributes, state, prepared, tied: None, card, seat }
     }
 
     /// The command loop.
@@ -192,6 +238,7 @@ impl Session {
         let plan = self.plan_of_command();
         match plan.kind {
             Kind::Status => self.show_status().await,
+            Kind::Sessions => self.show_sessions().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
             Kind::Kill => self.kill_text().await,
             Kind::Read if plan.marks.any(Marks::OWN_ID) => self.own_id(plan).await,
@@ -223,9 +270,17 @@ impl Session {
         plan
     }
 
-    /// Forgets all state: of the session, and with it the connection that it was tied to.
+    /// Lets go of the connection that it is tied to.
+    fn let_go(&mut self) {
+        self.card.unpin();
+        if let Some(lease) = self.tied.take().and_then(Tied::into_lease) {
+            self.worker.recycle(lease, self.state.ties);
+        }
+    }
+
+    /// Forgets all state: of the session, and with it what it left on the connection that it was tied to.
     fn forget(&mut self, image: Rc<Image>) {
-        self.tied = None;
+        self.let_go();
         self.prepared.clear();
         let last_write = std::mem::take(&mut self.state.last_write);
         self.state = State::new(image, self.key.collation);
@@ -234,7 +289,7 @@ impl Session {
 
     /// Logs in again.
     async fn change_user(&mut self) -> Result<(), Gone> {
-        let asked = match ChangeUser::read(&self.client.payload()[1..]) {
+        let asked = match ChangeUser::read(&self.client.payload()[1..], self.client.capabilities) {
             Ok(asked) => asked,
             Err(error) => {
                 self.client.error(1047, "08S01", "Unknown command").await?;
@@ -243,14 +298,18 @@ impl Session {
         };
         let limit = Duration::from_millis(self.worker.shared.config.limits.login_ms);
         let worker = self.worker.clone();
-        let again = tokio::time::timeout(limit, login::ask_again(&mut self.client, &worker)).await;
-        let (proof, scramble) = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
-        let account = login::prove(&mut self.client, &worker, &asked.name, &proof, &scramble).await?;
-        self.key.account = account;
-        self.alarm.belongs_to(&self.worker.shared.config.accounts[account].name);
-        if let Some(collation) = asked.collation.and_then(|collation| u8::try_from(collation).ok()) {
-            self.key.collation = collation;
+        let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin);
+        let again = tokio::time::timeout(limit, again).await;
+        let account = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+        if account.id != self.account.id {
+            self.seat = take_seat(&worker, &mut self.client, &account.name).await?;
+            self.card.set_account(&account.name);
+            self.alarm.belongs_to(&account.name);
         }
+        self.account = account;
+        self.attributes = asked.attributes;
+        self.key.account = self.account.id;
+        self.key.collation = asked.collation.unwrap_or(self.key.collation);
         let image = match asked.schema {
             Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
             None => self.worker.fresh.clone(),

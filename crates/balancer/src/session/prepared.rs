@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::memory::{Held, Memory, OutOfMemory};
 use crate::pool::statements::Text;
 use crate::route::Plan;
 use crate::wire::packet::HEADER;
@@ -37,20 +39,88 @@ pub struct LongData {
     packets: Vec<u8>,
     /// Where each of the commands begins.
     starts: Vec<usize>,
-    /// There was more than is kept: the next execute fails.
-    pub too_long: bool,
+    /// One of them was not kept: the next execute fails.
+    pub refused: Option<Refused>,
+}
+
+/// Why a part of a parameter was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The session has sent more than it may.
+    TooLong,
+    /// All sessions together keep too much already.
+    NoMemory,
 }
 
 /// All of a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Prepared {
     statements: HashMap<u32, Statement>,
     last: u32,
-    /// Bytes of long data, over all statements.
+    /// Texts and parts of parameters, in bytes.
+    bytes: usize,
+    /// Parts of parameters alone.
     long_bytes: usize,
+    held: Held,
 }
 
 impl Prepared {
+    /// None yet.
+    pub fn new(memory: Arc<Memory>) -> Self {
+        Self { statements: HashMap::new(), last: 0, bytes: 0, long_bytes: 0, held: Held::new(memory) }
+    }
+
+    /// Makes sure that so much more may be kept.
+    ///
+    /// # Errors
+    /// All sessions together keep too much already.
+    pub fn make_room(&mut self, more: usize) -> Result<(), OutOfMemory> {
+        self.held.set(self.bytes.saturating_add(more))
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes = bytes;
+        // What grows has been asked for by `make_room`.
+        let _ = self.held.set(bytes);
+    }
+
+    /// Keeps a command that brings a part of a parameter for the next execute, as long as all of the session's have no
+    /// more than `limit` bytes.
+    pub fn keep_long_data(&mut self, id: u32, command: &[u8], limit: usize) {
+        let known = self.statements.get(&id).is_some_and(|statement| statement.long_data.refused.is_none());
+        if !known {
+            return;
+        }
+        let refused = if self.long_bytes + command.len() > limit {
+            Some(Refused::TooLong)
+        } else {
+            self.make_room(command.len()).is_err().then_some(Refused::NoMemory)
+        };
+        if refused.is_some() {
+            self.forget_long_data(id);
+        }
+        let Some(statement) = self.statements.get_mut(&id) else { return };
+        let data = &mut statement.long_data;
+        data.refused = refused;
+        if refused.is_none() {
+            data.starts.push(data.packets.len());
+            data.packets.extend_from_slice(command);
+            self.long_bytes += command.len();
+            self.count(self.bytes + command.len());
+        }
+    }
+
+    /// Gives up the parts of parameters of a statement.
+    pub fn forget_long_data(&mut self, id: u32) {
+        if let Some(statement) = self.statements.get_mut(&id)
+            && (statement.long_data.refused.is_some() || !statement.long_data.is_empty())
+        {
+            let less = std::mem::take(&mut statement.long_data).packets.len();
+            self.long_bytes -= less;
+            self.count(self.bytes - less);
+        }
+    }
+
     /// The id for the next statement.
     pub fn next_id(&mut self) -> u32 {
         self.last = self.last.wrapping_add(1).max(1);
@@ -64,7 +134,9 @@ impl Prepared {
 
     /// Keeps a statement under an id.
     pub fn put(&mut self, id: u32, statement: Statement) {
-        self.statements.insert(id, statement);
+        let more = statement.bytes();
+        let before = self.statements.insert(id, statement).map_or(0, |before| before.bytes());
+        self.count(self.bytes + more - before);
     }
 
     /// The statement of an id.
@@ -80,35 +152,16 @@ impl Prepared {
     /// Forgets one.
     pub fn close(&mut self, id: u32) {
         self.forget_long_data(id);
-        self.statements.remove(&id);
+        if let Some(closed) = self.statements.remove(&id) {
+            self.count(self.bytes - closed.bytes());
+        }
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.statements.clear();
+        self.statements = HashMap::new();
         self.long_bytes = 0;
-    }
-
-    /// Keeps a command that brings a part of a parameter, as long as all of them have no more than `limit` bytes.
-    pub fn keep_long_data(&mut self, id: u32, command: &[u8], limit: usize) {
-        let Some(statement) = self.statements.get_mut(&id) else { return };
-        let data = &mut statement.long_data;
-        if data.too_long || self.long_bytes + command.len() > limit {
-            self.long_bytes -= data.packets.len();
-            *data = LongData { too_long: true, ..LongData::default() };
-            return;
-        }
-        self.long_bytes += command.len();
-        data.starts.push(data.packets.len());
-        data.packets.extend_from_slice(command);
-    }
-
-    /// Forgets the parts of parameters of a statement.
-    pub fn forget_long_data(&mut self, id: u32) {
-        if let Some(statement) = self.statements.get_mut(&id) {
-            self.long_bytes -= statement.long_data.packets.len();
-            statement.long_data = LongData::default();
-        }
+        self.count(0);
     }
 
     /// Whether any cursor is open.
@@ -137,6 +190,10 @@ impl Statement {
     pub fn new(text: Rc<Text>, plan: Plan, parameters: u16) -> Self {
         let long_data = LongData::default();
         Self { text, plan, parameters, types: Vec::new(), bound: 0, long_data, cursor: false }
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.sql.len() + self.long_data.packets.len()
     }
 }
 
@@ -168,7 +225,7 @@ mod tests {
     use crate::wire::packet::{MAX_PAYLOAD, put_packet};
 
     fn prepared() -> Prepared {
-        let mut prepared = Prepared::default();
+        let mut prepared = Prepared::new(Arc::new(Memory::new(1 << 30)));
         let text = Texts::default().intern(&Rc::new(Image::default()), b"select ?");
         let plan = Plan::plain(Kind::Read, Marks::NONE, "reads");
         for id in [1, 2] {
@@ -205,12 +262,13 @@ mod tests {
         prepared.keep_long_data(2, &command(100), limit);
         prepared.keep_long_data(2, &command(1), limit);
         prepared.keep_long_data(2, &command(1), limit);
-        assert!(prepared.get(2).unwrap().long_data.too_long && !prepared.get(1).unwrap().long_data.too_long);
+        let refused = |prepared: &Prepared, id| prepared.get(id).unwrap().long_data.refused;
+        assert_eq!((refused(&prepared, 1), refused(&prepared, 2)), (None, Some(Refused::TooLong)));
         prepared.forget_long_data(2);
         prepared.keep_long_data(2, &command(100), limit);
-        assert!(!prepared.get(2).unwrap().long_data.too_long);
+        assert_eq!(refused(&prepared, 2), None);
         prepared.close(1);
         prepared.close(2);
-        assert_eq!(prepared.long_bytes, 0);
+        assert_eq!((prepared.long_bytes, prepared.bytes), (0, 0));
     }
 }

@@ -17,6 +17,7 @@ use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
 use super::relay::one::Seen;
+use super::roster::Pins;
 
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
@@ -54,7 +55,7 @@ pub struct State {
 
 impl State {
     /// The state after a login.
-    pub fn new(image: Rc<Image>, collation: u8) -> Self {
+    pub fn new(image: Rc<Image>, collation: u16) -> Self {
         Self {
             image,
             status: status::AUTOCOMMIT,
@@ -124,6 +125,19 @@ impl State {
         self.in_transaction() || !self.ties.is_empty() || self.next_only
     }
 
+    /// What pins it to its connection.
+    pub fn pins(&self) -> Pins {
+        Pins::of([
+            self.in_transaction(),
+            self.ties.any(Marks::VARIABLES),
+            self.ties.any(Marks::TEMPORARY),
+            self.ties.any(Marks::LOCKS),
+            self.ties.any(Marks::UNKNOWN),
+            self.next_only,
+            self.ties.any(Marks::CURSORS),
+        ])
+    }
+
     /// Forgets what was tied to a connection that is gone.
     pub fn untie(&mut self) {
         self.ties = Marks::NONE;
@@ -133,7 +147,7 @@ impl State {
 }
 
 /// Collations of character sets in which a backslash may be half a character.
-fn reads_oddly(collation: u8) -> bool {
+fn reads_oddly(collation: u16) -> bool {
     matches!(collation, 1 | 13 | 28 | 35 | 84 | 87 | 88 | 90 | 95 | 96 | 248..=250)
 }
 
@@ -154,6 +168,11 @@ impl Tied {
     /// The node that it is tied to.
     pub fn node(&self) -> Option<usize> {
         self.lease.as_ref().map(|lease| lease.node)
+    }
+
+    /// The lease itself: the session lets go of it.
+    pub fn into_lease(mut self) -> Option<Lease> {
+        self.lease.take()
     }
 
     /// The lease again, to run a statement on; the node counts as pinned until `self` is dropped.

@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,12 +16,11 @@ use super::alarm::{Alarm, Call};
 use super::client::Client;
 use super::kill::{self, Thread};
 use super::worker::Worker;
+use crate::accounts::known::Known;
 use crate::pool::connect::Connection;
 
 /// A client may say so much ahead of time; what more it says waits in the kernel.
 const AHEAD: usize = 64 << 10;
-/// COM_QUIT as a packet.
-const QUIT: [u8; 5] = [1, 0, 0, 0, 1];
 /// A node that has been told to end a statement answers by then, or it is given up.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
 
@@ -52,6 +52,7 @@ pub enum News {
 pub struct Watch<'a> {
     alarm: &'a Alarm,
     worker: &'a Worker,
+    account: &'a Arc<Known>,
     limit: Option<Pin<Box<Sleep>>>,
     told: bool,
     client_ended: bool,
@@ -60,16 +61,23 @@ pub struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Begins; a `limit` of 0 milliseconds is none. A client that has said more already wants it all done, even if it
     /// is gone by then: it is not watched.
-    pub fn begin(alarm: &'a Alarm, worker: &'a Worker, client: &Client, limit_ms: u64) -> Self {
+    pub fn begin(
+        alarm: &'a Alarm,
+        worker: &'a Worker,
+        account: &'a Arc<Known>,
+        client: &Client,
+        limit_ms: u64,
+    ) -> Self {
         let limit = (limit_ms > 0).then(|| Box::pin(sleep(Duration::from_millis(limit_ms))));
-        Self { alarm, worker, limit, told: false, client_ended: client.buffer.len() > client.command }
+        Self { alarm, worker, account, limit, told: false, client_ended: client.ahead() > 0 }
     }
 
     /// Tells the node to end the statement; from now on it has a few seconds to answer. `false`: it cannot be told.
     pub async fn end_statement(&mut self, connection: &Connection) -> bool {
         if !std::mem::replace(&mut self.told, true) {
             self.limit = Some(Box::pin(sleep(LAST_ANSWER)));
-            return kill::at_node(self.worker, Thread::of(connection), Call::EndStatement).await.is_ok();
+            let thread = Thread::of(connection, self.account);
+            return kill::at_node(self.worker, &thread, Call::EndStatement).await.is_ok();
         }
         true
     }
@@ -77,11 +85,10 @@ impl<'a> Watch<'a> {
     /// Waits for bytes from the node, or for a reason to wait no longer.
     pub async fn news(&mut self, connection: &mut Connection, client: &mut Client) -> News {
         loop {
-            let ahead = client.buffer.len() - client.command;
-            let watching = !self.client_ended && ahead < AHEAD;
+            let watching = !self.client_ended && client.ahead() < AHEAD;
             let news = {
                 let mut from_node = pin!(connection.stream.read_more(&mut connection.buffer));
-                let mut from_client = pin!(client.stream.read_with_room(&mut client.buffer, 64));
+                let mut from_client = pin!(client.stream.read_ahead(&mut client.buffer));
                 poll_fn(|context| {
                     if let Poll::Ready(read) = from_node.as_mut().poll(context) {
                         return Poll::Ready(Some(News::Node(read)));
@@ -109,14 +116,9 @@ impl<'a> Watch<'a> {
             };
             match news {
                 Some(news) => return news,
-                None if self.client_ended && has_left(&client.buffer[client.command..]) => return News::Left,
+                None if self.client_ended && client.has_nothing_to_add() => return News::Left,
                 None => {}
             }
         }
     }
-}
-
-/// Whether a client that has ended its side is gone; one that has said more before that wants it done.
-fn has_left(ahead: &[u8]) -> bool {
-    ahead.is_empty() || ahead == QUIT
 }

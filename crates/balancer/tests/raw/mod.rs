@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use balancer::wire::auth::native_proof;
+use balancer::wire::auth::native;
 use balancer::wire::capabilities::{Capabilities, status};
 use balancer::wire::packet::{HEADER, Reader, header, put_packet, put_text};
 use balancer::wire::reply::{Expect, OkPacket, Scanner, Step, eof_status};
@@ -52,7 +52,7 @@ impl Raw {
         response.extend_from_slice(&((bits >> 32) as u32).to_le_bytes());
         response.extend_from_slice(user.as_bytes());
         response.push(0);
-        let proof = native_proof(password.as_bytes(), &greeting.scramble);
+        let proof = native::proof(&native::once(password.as_bytes()), &greeting.scramble);
         response.push(proof.len() as u8);
         response.extend_from_slice(&proof);
         response.extend_from_slice(b"tpcw\0mysql_native_password\0");

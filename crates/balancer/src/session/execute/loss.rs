@@ -125,7 +125,7 @@ impl Session {
     ) -> Result<(), Gone> {
         let why = seen.interrupted.expect("it was");
         let node = lease.id.clone();
-        kill::at_node_later(&self.worker, Thread::of(&lease));
+        kill::at_node_later(&self.worker, Thread::of(&lease, &self.account));
         drop(lease);
         match why {
             Interruption::SessionKilled => self.interrupted(why).await,

@@ -48,7 +48,8 @@ impl Session {
         }
         let answer = self.answer(lease, work, plan, tied, seen).await;
         // Whoever leaves in the middle leaves nothing running.
-        let answer = answer.inspect_err(|_| kill::at_node_later(&self.worker, Thread::of(lease)))?;
+        let answer =
+            answer.inspect_err(|_| kill::at_node_later(&self.worker, Thread::of(lease, &self.account)))?;
         Ok(match answer {
             End::Whole => {
                 if seen.interrupted.is_some() && seen.error.is_none() {
@@ -83,8 +84,13 @@ impl Session {
         };
         let limits = &self.worker.shared.config.limits;
         let ends = matches!(plan.kind, Kind::Commit | Kind::Rollback);
-        let mut watch =
-            Watch::begin(&self.alarm, &self.worker, &self.client, if ends { 0 } else { limits.statement_ms });
+        let mut watch = Watch::begin(
+            &self.alarm,
+            &self.worker,
+            &self.account,
+            &self.client,
+            if ends { 0 } else { limits.statement_ms },
+        );
         let limit = limits.read_ms;
         if limit == 0 || !plan.repeatable() {
             return relay(lease, &mut self.client, order, seen, &mut watch).await;
@@ -94,7 +100,7 @@ impl Session {
             Ok(end) => end,
             Err(_) => {
                 self.worker.pools.sighted(&lease.id, Sighting::Silent);
-                kill::at_node_later(&self.worker, Thread::of(lease));
+                kill::at_node_later(&self.worker, Thread::of(lease, &self.account));
                 Ok(End::Broken(io::ErrorKind::TimedOut.into()))
             }
         }

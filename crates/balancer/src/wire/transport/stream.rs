@@ -22,6 +22,7 @@ pub(super) struct Layered {
 
 /// What compression lies on.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it stands in a box already, that of `Layered`")]
 pub(super) enum Stream {
     Plain(Socket),
     Tls(Tls),
@@ -49,6 +50,14 @@ impl Layered {
                     }
                 }
             }
+        }
+    }
+
+    /// As [`super::Transport::read_ahead`], of a packed stream.
+    pub async fn read_ahead(&mut self, room: usize) -> io::Result<bool> {
+        match &mut self.compression {
+            Some(compression) => self.stream.read(compression.packed(room)).await,
+            None => Ok(true),
         }
     }
 
