@@ -187,7 +187,8 @@ impl Control {
         board.set_primary(Some(primary));
         let first = topology.members.iter().map(|member| member.node.clone()).collect();
         let first = ClusterView { generation: 1, nodes: first, strategy: config.strategy };
-        let view = Arc::new(ViewCell::new(first));
+        let slow_start = Duration::from_millis(config.slow_start_ms);
+        let view = Arc::new(ViewCell::new(first).with_slow_start(slow_start));
         Ok(Self::spawn(config, nodes, topology, board, view, events, stop))
     }
 
@@ -377,6 +378,10 @@ mod tests {
             workers: 1,
             strategy: Default::default(),
             consistency: Default::default(),
+            causal: Default::default(),
+            eventual: Default::default(),
+            listeners: Vec::new(),
+            slow_start_ms: 0,
             accounts: vec![account()],
             operator: account(),
             replication: account(),

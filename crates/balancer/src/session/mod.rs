@@ -5,7 +5,9 @@ pub mod execute;
 pub mod line;
 mod local;
 pub mod login;
+mod own;
 pub mod prepared;
+pub mod reads;
 pub mod relay;
 pub mod state;
 pub mod worker;
@@ -20,6 +22,7 @@ use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
 use self::prepared::{Prepared, Statement};
+use self::reads::Reads;
 use self::state::{State, Tied};
 use self::worker::Worker;
 use crate::pool::connect::Key;
@@ -40,18 +43,20 @@ pub struct Session {
     client: Client,
     key: Key,
     state: State,
+    reads: Reads,
     prepared: Prepared,
     tied: Option<Tied>,
+    listener: usize,
 }
 
-/// Serves one client until it leaves.
-pub async fn serve(worker: Rc<Worker>, stream: TcpStream) {
+/// Serves one client of a listener until it leaves.
+pub async fn serve(worker: Rc<Worker>, stream: TcpStream, listener: usize) {
     let _ = stream.set_nodelay(true);
     let id = worker.shared.next_id.fetch_add(1, Relaxed);
     let mut client = Client::new(Transport::plain(stream), id);
     match begin(&worker, &mut client).await {
         Ok(logged_in) => {
-            let mut session = Session::new(worker, client, logged_in);
+            let mut session = Session::new(worker, client, listener, logged_in);
             if let Err(Gone::Malformed(error)) = session.run().await {
                 tracing::debug!(client = id, %error, "a client broke the protocol");
             }
@@ -73,7 +78,7 @@ async fn begin(worker: &Worker, client: &mut Client) -> Result<LoggedIn, Gone> {
 }
 
 impl Session {
-    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn) -> Self {
+    fn new(worker: Rc<Worker>, client: Client, listener: usize, logged_in: LoggedIn) -> Self {
         let key = Key {
             account: logged_in.account,
             capabilities: client.capabilities.and(Capabilities::SHARED),
@@ -84,7 +89,8 @@ impl Session {
             None => worker.fresh.clone(),
         };
         let state = State::new(image, logged_in.collation);
-        Self { worker, client, key, state, prepared: Prepared::default(), tied: None }
+        let reads = Reads::new(&worker.shared.config, &worker.shared.listeners[listener]);
+        Self { worker, client, key, state, reads, prepared: Prepared::default(), tied: None, listener }
     }
 
     /// The command loop.
@@ -164,9 +170,13 @@ impl Session {
     /// A text.
     async fn query(&mut self) -> Result<(), Gone> {
         let plan = self.plan(&self.client.payload()[1..]);
+        if plan.token && !self.take_hinted_token().await? {
+            return Ok(());
+        }
         match plan.kind {
             Kind::Status => self.show_status().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
+            Kind::Own(own) => self.own(own).await,
             Kind::Kill => self.no_kill().await,
             _ => self.perform(Work::Command, plan).await,
         }
@@ -189,7 +199,10 @@ impl Session {
 
     async fn prepare(&mut self) -> Result<(), Gone> {
         let plan = self.plan(&self.client.payload()[1..]);
-        if matches!(plan.kind, Kind::Status | Kind::ExplainRoute(_) | Kind::Kill) {
+        if plan.token && !self.take_hinted_token().await? {
+            return Ok(());
+        }
+        if matches!(plan.kind, Kind::Status | Kind::ExplainRoute(_) | Kind::Own(_) | Kind::Kill) {
             let message = "This command is not supported in the prepared statement protocol yet";
             return self.client.error(1295, "HY000", message).await;
         }
@@ -320,6 +333,8 @@ impl Session {
         let last_write = std::mem::take(&mut self.state.last_write);
         self.state = State::new(image, self.key.collation);
         self.state.last_write = last_write;
+        let shared = &self.worker.shared;
+        self.reads.reset(&shared.config, &shared.listeners[self.listener]);
     }
 
     /// Logs in again.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::pool::connect::{Connection, Key};
 use crate::pool::image::Image;
 use crate::pool::statements::Texts;
@@ -48,6 +48,8 @@ pub struct Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// Where clients connect, with what is promised there; the main one first.
+    pub listeners: Vec<Listener>,
     /// The topology.
     pub view: Arc<ViewCell>,
     /// Where broken connections are told.
@@ -75,8 +77,11 @@ impl Shared {
         stop: CancellationToken,
         workers: usize,
     ) -> Self {
+        let main = Listener::plain(config.listen);
+        let listeners = std::iter::once(main).chain(config.listeners.iter().cloned()).collect();
         Self {
             config,
+            listeners,
             view,
             sightings,
             stop,
@@ -136,14 +141,14 @@ impl Worker {
         worker
     }
 
-    /// Takes a client that has just been accepted.
-    pub fn take(self: &Rc<Self>, client: StdStream) {
+    /// Takes a client that has just been accepted by the listener of that number.
+    pub fn take(self: &Rc<Self>, client: StdStream, listener: usize) {
         let ended = Ended { worker: self.clone() };
         let Ok(stream) = TcpStream::from_std(client) else { return };
         let worker = self.clone();
         // Ends with its client; at the stop, with the runtime that drops it.
         tokio::task::spawn_local(async move {
-            super::serve(worker, stream).await;
+            super::serve(worker, stream, listener).await;
             drop(ended);
         });
     }

@@ -9,7 +9,7 @@ use crate::pool::ask::AskError;
 use crate::pool::connect::ConnectError;
 use crate::pool::lease::Lease;
 use crate::pool::{Place, PoolError, Want};
-use crate::route::{Context, Plan, Route, To, causal, replicated};
+use crate::route::{Context, Plan, Route, To, replicated};
 use crate::session::Session;
 use crate::session::client::Gone;
 use crate::sql::classify::{Kind, Marks};
@@ -26,6 +26,9 @@ impl Session {
             }
             let generation = view.generation;
             let route = self.route(plan, attempts, &view);
+            if self.reads.explain {
+                self.keep_decision(plan, route, &view);
+            }
             let (index, wait) = match route.to {
                 To::Node(_) if needs_primary(plan) && !attempts.may_go(self) => {
                     drop(view);
@@ -72,7 +75,7 @@ impl Session {
             if !wait {
                 return Ok(Some(lease));
             }
-            match self.has_applied(&mut lease).await {
+            match self.has_applied(plan, &mut lease).await {
                 Ok(true) => return Ok(Some(lease)),
                 Ok(false) => lease.release(self.client.id, false, Instant::now()),
                 // Dropped: a late answer must never meet another question.
@@ -89,8 +92,8 @@ impl Session {
         }
         let context = Context {
             view,
-            consistency: self.worker.shared.config.consistency,
-            last_write: &self.state.last_write,
+            promise: self.reads.promise(plan, &self.state.last_write),
+            strategy: self.reads.strategy,
             autocommit: self.state.autocommit(),
             tried: attempts.tried,
             behind: self.worker.behind(),
@@ -125,15 +128,15 @@ impl Session {
         self.worker.pools.try_take_serial(node, serial, &self.key, self.client.id)
     }
 
-    /// Waits until the node has applied the session's last write.
-    async fn has_applied(&self, lease: &mut Lease) -> Result<bool, AskError> {
-        let write = &self.state.last_write;
-        let seconds = causal::WAIT.as_secs_f64();
-        let text = format!("SELECT MASTER_GTID_WAIT('{write}',{seconds})");
-        let answer = lease.value(text.as_bytes(), causal::WAIT + Duration::from_secs(1)).await?;
+    /// Waits until the node has applied what the session's reads need.
+    async fn has_applied(&self, plan: &Plan, lease: &mut Lease) -> Result<bool, AskError> {
+        let promise = self.reads.promise(plan, &self.state.last_write);
+        let (needs, seconds) = (promise.needs, promise.wait.as_secs_f64());
+        let text = format!("SELECT MASTER_GTID_WAIT('{needs}',{seconds})");
+        let answer = lease.value(text.as_bytes(), promise.wait + Duration::from_secs(1)).await?;
         let applied = answer.as_deref() == Some("0");
         if applied {
-            causal::learned(&lease.meter, write);
+            lease.meter.learned(needs);
         }
         Ok(applied)
     }

@@ -3,8 +3,11 @@
 use super::set::set;
 use super::tokens::{Tokens, Upper};
 use super::words::finish;
-use super::{Kind, Marks, One};
+use super::{Kind, Marks, One, Own};
 use crate::sql::lexer::Token;
+
+/// Why the balancer answers.
+const OWN: &str = "the balancer's own";
 
 /// One statement, from its first token up to the semicolon.
 pub(super) fn statement(first: Token<'_>, tokens: &mut Tokens<'_>) -> One {
@@ -79,7 +82,12 @@ fn show(tokens: &mut Tokens<'_>) -> One {
         word = tokens.word();
     }
     let one = match word.get() {
-        b"TPCW" if tokens.peek_word().get() == b"STATUS" => One::new(Kind::Status, "the balancer's own"),
+        b"TPCW" => match tokens.peek_word().get() {
+            b"STATUS" => One::new(Kind::Status, OWN),
+            b"TOKEN" => One::new(Kind::Own(Own::Token), OWN),
+            b"ROUTE" => One::new(Kind::Own(Own::Route), OWN),
+            _ => One::new(Kind::Read, "asks about one server").with(Marks::PRIMARY),
+        },
         b"TABLES" | b"TABLE" | b"COLUMNS" | b"FIELDS" | b"INDEX" | b"INDEXES" | b"KEYS" | b"CREATE"
         | b"DATABASES" | b"SCHEMAS" | b"COLLATION" | b"CHARACTER" | b"CHARSET" | b"ENGINES" | b"PLUGINS"
         | b"VARIABLES" | b"TRIGGERS" | b"PROCEDURE" | b"FUNCTION" | b"OPEN" => One::new(Kind::Read, "reads"),

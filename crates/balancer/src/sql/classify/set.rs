@@ -2,7 +2,7 @@
 
 use super::tokens::{Tokens, Upper};
 use super::words::{finish, function, raise, system_variable};
-use super::{Kind, Marks, One};
+use super::{Kind, Marks, One, Own};
 use crate::sql::lexer::Token;
 
 /// SET: which of the many.
@@ -49,7 +49,11 @@ pub(super) fn set(tokens: &mut Tokens<'_>) -> One {
 /// A variable that is set, or a word before it.
 fn set_target(one: One, name: &[u8]) -> One {
     let global = Upper::of(name);
-    if global.get().starts_with(b"GLOBAL") || global.get().starts_with(b"PERSIST") {
+    if one.kind == Kind::Own(Own::Set) {
+        return one;
+    }
+    let own = global.get().windows(5).any(|part| part == b"TPCW_");
+    if !own && (global.get().starts_with(b"GLOBAL") || global.get().starts_with(b"PERSIST")) {
         return One { kind: Kind::Write, reason: "sets a global variable", ..one.with(Marks::COMMITS) };
     }
     let last = Upper::of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name));
@@ -58,6 +62,9 @@ fn set_target(one: One, name: &[u8]) -> One {
         | b"GTID_DOMAIN_ID" | b"GTID_SEQ_NO" | b"SERVER_ID" | b"PSEUDO_THREAD_ID" | b"PSEUDO_SLAVE_MODE"
         | b"SKIP_REPLICATION" | b"TIMESTAMP" => {
             One { kind: Kind::Write, ..raise(one, Marks::UNKNOWN, "sets what cannot be repeated") }
+        }
+        name if name.starts_with(b"TPCW_") => {
+            One { kind: Kind::Own(Own::Set), reason: "the balancer's own", ..one }
         }
         name if name.starts_with(b"COLLAT") => one.with(Marks::COLLATION),
         _ => one,

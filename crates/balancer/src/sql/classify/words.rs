@@ -1,7 +1,7 @@
 //! What the words inside a statement add: locks, variables, functions with effects.
 
 use super::tokens::{Tokens, Upper};
-use super::{Kind, Marks, One};
+use super::{Kind, Marks, One, Own};
 use crate::sql::lexer::Token;
 
 /// Walks on to the end of the statement and adds what its words tell.
@@ -73,6 +73,9 @@ pub(super) fn system_variable(one: One, name: &[u8]) -> One {
         }
         b"WARNING_COUNT" | b"ERROR_COUNT" => {
             on_primary(one, Marks::ASKS_LAST, "asks about the last statement")
+        }
+        name if name.starts_with(b"TPCW_") && one.kind == Kind::Read => {
+            One { kind: Kind::Own(Own::Select), reason: "the balancer's own", ..one }
         }
         _ => one,
     }
