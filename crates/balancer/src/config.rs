@@ -5,6 +5,7 @@
 
 mod host;
 mod reads;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::reads::{Causal, Consistency, Eventual, LONGEST_WAIT_MS, Listener};
+pub use self::tls::{Compression, NodesTls, Tls};
 use crate::view::Strategy;
 
 /// Everything that the balancer needs to know.
@@ -69,6 +71,15 @@ pub struct Config {
     /// What clients may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// Encryption with clients.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Encryption with nodes.
+    #[serde(default)]
+    pub nodes_tls: NodesTls,
+    /// Compression that clients are offered.
+    #[serde(default = "Compression::all")]
+    pub compression: Vec<Compression>,
     /// Where operators' switches and the last known topology are kept over restarts; absent: nowhere.
     #[serde(default)]
     pub state_file: Option<PathBuf>,
@@ -133,6 +144,8 @@ impl Config {
         for (at, listener) in self.listeners.iter().enumerate() {
             reads::check_wait(&format!("listeners[{at}].wait_ms"), listener.wait_ms.unwrap_or(0))?;
         }
+        self.tls.check()?;
+        self.nodes_tls.check(&self.nodes)?;
         self.elastic.check()
     }
 }

@@ -14,10 +14,11 @@ use crate::event::{ClusterEvent, EventLog};
 use crate::executor::{Order, Progress};
 use crate::health::{Board, durability};
 use crate::request::{Action, Request};
+use crate::tls::{self, Certificates, TlsError};
 use crate::view::{NodeState, NodeView, Strategy, ViewCell};
 
 /// Why a request was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Refusal {
     /// There is no such node.
     #[error("there is no node `{name}`")]
@@ -36,6 +37,9 @@ pub enum Refusal {
     /// A setting makes no sense.
     #[error(transparent)]
     Setting(#[from] ConfigError),
+    /// Certificates cannot be used; those from before stay in use.
+    #[error(transparent)]
+    Certificates(Arc<TlsError>),
 }
 
 /// Steers a running balancer. Cheap to clone.
@@ -48,6 +52,7 @@ pub struct Handle {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) thought: watch::Receiver<Thought>,
     pub(crate) elastic: watch::Sender<Elastic>,
+    pub(crate) certificates: Arc<Certificates>,
     pub(crate) started: Instant,
 }
 
@@ -83,6 +88,15 @@ impl Handle {
         elastic.check()?;
         self.elastic.send_replace(elastic);
         Ok(())
+    }
+
+    /// Reads all certificates again; new connections use them.
+    pub fn reload_certificates(&self, cause: &str) -> Result<(), Refusal> {
+        if !self.certificates.any() {
+            return Err(Refusal::NotNow("the settings name no certificates".to_owned()));
+        }
+        tls::watch::reload(&self.certificates, &self.events, cause)
+            .map_err(|error| Refusal::Certificates(Arc::new(error)))
     }
 
     /// What may be changed while it runs.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::session::worker::{Shared, Worker};
 use crate::telemetry::Sighting;
+use crate::tls::Certificates;
 use crate::view::ViewCell;
 
 /// Clients that may wait between being accepted and being taken by their thread.
@@ -55,9 +56,24 @@ impl DataPlane {
 /// `sightings`; all ends when `stop` is cancelled.
 ///
 /// # Errors
-/// An address cannot be bound, or the system gives no threads.
+/// An address cannot be bound, certificates cannot be used, or the system gives no threads.
 pub fn start(
     config: Arc<Config>,
+    view: Arc<ViewCell>,
+    sightings: mpsc::Sender<(NodeId, Sighting)>,
+    stop: CancellationToken,
+) -> io::Result<DataPlane> {
+    let certificates = Certificates::load(&config).map_err(io::Error::other)?;
+    start_with(config, Arc::new(certificates), view, sightings, stop)
+}
+
+/// As [`start`], with certificates that somebody else keeps fresh.
+///
+/// # Errors
+/// An address cannot be bound, or the system gives no threads.
+pub fn start_with(
+    config: Arc<Config>,
+    certificates: Arc<Certificates>,
     view: Arc<ViewCell>,
     sightings: mpsc::Sender<(NodeId, Sighting)>,
     stop: CancellationToken,
@@ -67,7 +83,7 @@ pub fn start(
     let address = listeners.remove(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { cores } else { config.workers };
-    let shared = Arc::new(Shared::new(config, view, sightings, stop, workers));
+    let shared = Arc::new(Shared::new(config, certificates, view, sightings, stop, workers));
     let mut bound = Some(bound);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(HANDOVER)).unzip();
     let threads = receivers

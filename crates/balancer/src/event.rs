@@ -32,6 +32,8 @@ pub enum EventKind {
     ActionFailed,
     /// A node may not come back as it is.
     Refused,
+    /// New connections use newly read certificates.
+    CertificatesReloaded,
 }
 
 impl EventKind {
@@ -48,6 +50,7 @@ impl EventKind {
             Self::Rejoined => "rejoined",
             Self::ActionFailed => "action_failed",
             Self::Refused => "refused",
+            Self::CertificatesReloaded => "certificates_reloaded",
         }
     }
 }

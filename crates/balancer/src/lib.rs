@@ -29,5 +29,6 @@ pub mod server;
 pub mod session;
 pub mod sql;
 pub mod telemetry;
+pub mod tls;
 pub mod view;
 pub mod wire;

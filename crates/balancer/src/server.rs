@@ -25,6 +25,7 @@ use crate::executor::{Executor, INBOX, Parts, Progress};
 use crate::health::{Board, probe};
 use crate::nodes::{Answer, Facts, Nodes, mariadb};
 use crate::telemetry::Meter;
+use crate::tls::{self, Certificates, TlsError};
 use crate::view::{ClusterView, NodeState, NodeView, ViewCell};
 use crate::{admin, failover};
 
@@ -51,6 +52,9 @@ pub enum StartError {
         /// The system's word.
         source: io::Error,
     },
+    /// Certificates cannot be used.
+    #[error("certificates: {0}")]
+    Tls(#[from] TlsError),
     /// The state file is there and cannot be read.
     #[error("cannot read the state file {path}: {source}")]
     State {
@@ -132,10 +136,10 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
     let stop = stop.child_token();
     let control = Control::start(&config, nodes, saved, &stop).await.inspect_err(|_| stop.cancel())?;
     let listen = |what, address| move |source| StartError::Listen { what, address, source };
-    let plane =
-        dataplane::start(config.clone(), control.handle.view.clone(), control.sightings, stop.clone())
-            .map_err(listen("clients", config.listen))
-            .inspect_err(|_| stop.cancel())?;
+    let (view, certificates) = (control.handle.view.clone(), control.handle.certificates.clone());
+    let plane = dataplane::start_with(config.clone(), certificates, view, control.sightings, stop.clone())
+        .map_err(listen("clients", config.listen))
+        .inspect_err(|_| stop.cancel())?;
     let admin_address = match config.admin {
         None => None,
         Some(address) => {
@@ -176,6 +180,7 @@ impl Control {
         saved: Saved,
         stop: &CancellationToken,
     ) -> Result<Self, StartError> {
+        let certificates = Arc::new(Certificates::load(config)?);
         let found = look(config, &*nodes).await?;
         let primary = find_primary(config, &found)?;
         let topology = first_topology(config, &found, &primary, &saved);
@@ -185,11 +190,7 @@ impl Control {
         let events = Arc::new(EventLog::new());
         let board = Arc::new(Board::new(meters, &config.health, events.clone()));
         board.set_primary(Some(primary));
-        let first = topology.members.iter().map(|member| member.node.clone()).collect();
-        let first = ClusterView { generation: 1, nodes: first, strategy: config.strategy };
-        let slow_start = Duration::from_millis(config.slow_start_ms);
-        let view = Arc::new(ViewCell::new(first).with_slow_start(slow_start));
-        Ok(Self::spawn(config, nodes, topology, board, view, events, stop))
+        Ok(Self::spawn(config, nodes, topology, board, events, certificates, stop))
     }
 
     fn spawn(
@@ -197,10 +198,14 @@ impl Control {
         nodes: Arc<dyn Nodes>,
         topology: Topology,
         board: Arc<Board>,
-        view: Arc<ViewCell>,
         events: Arc<EventLog>,
+        certificates: Arc<Certificates>,
         stop: &CancellationToken,
     ) -> Self {
+        let first = topology.members.iter().map(|member| member.node.clone()).collect();
+        let first = ClusterView { generation: 1, nodes: first, strategy: config.strategy };
+        let slow_start = Duration::from_millis(config.slow_start_ms);
+        let view = Arc::new(ViewCell::new(first).with_slow_start(slow_start));
         let tasks = TaskTracker::new();
         let ids: Vec<NodeId> = topology.members.iter().map(|member| member.node.id.clone()).collect();
         let (inbox, orders) = mpsc::channel(INBOX);
@@ -237,8 +242,12 @@ impl Control {
             thought: thought_told,
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(elastic::run(watcher)));
+        if certificates.any() {
+            let watch = tls::watch::run(certificates.clone(), events.clone());
+            tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
+        }
         let started = Instant::now();
-        let handle = Handle { view, board, events, inbox, progress, thought, elastic, started };
+        let handle = Handle { view, board, events, inbox, progress, thought, elastic, certificates, started };
         Self { handle, sightings, tasks }
     }
 }
@@ -391,6 +400,9 @@ mod tests {
             elastic: Default::default(),
             pool: Default::default(),
             limits: Default::default(),
+            tls: Default::default(),
+            nodes_tls: Default::default(),
+            compression: crate::config::Compression::all(),
             state_file: None,
         }
     }

@@ -13,7 +13,7 @@ use mysql_async::{Conn, Error, Row};
 use nodes::{Front, Node, opts};
 use tokio::time::Instant;
 
-/// A primary and so many replicas that follow it, with a table of one row that all have.
+/// A primary and so many replicas that follow it, with a table of one row that all have, and one that tells whose it is.
 async fn followed(replicas: u32) -> Vec<Node> {
     let mut nodes = vec![Node::start(1).await];
     for number in 2..=1 + replicas {
@@ -26,6 +26,13 @@ async fn followed(replicas: u32) -> Vec<Node> {
     n1.query_drop("INSERT INTO tpcw.t VALUES (1, 0)").await.unwrap();
     for node in &nodes[1..] {
         catch_up(&nodes[0], node).await;
+    }
+    for (at, node) in nodes.iter().enumerate() {
+        let mut root = node.root().await;
+        let sign = format!("INSERT INTO tpcw.who VALUES ({})", at + 1);
+        for sql in ["SET sql_log_bin=0", "CREATE TABLE tpcw.who (node INT)", sign.as_str()] {
+            root.query_drop(sql).await.unwrap();
+        }
     }
     nodes
 }
@@ -57,7 +64,7 @@ async fn probe(front: &Front, nodes: &[Node]) {
 
 /// The value that a session reads, and the number of the node that answers.
 async fn read(client: &mut Conn) -> (i32, u32) {
-    client.query_first("SELECT n, @@server_id FROM t WHERE id=1").await.unwrap().unwrap()
+    client.query_first("SELECT n, node FROM t, who WHERE id=1").await.unwrap().unwrap()
 }
 
 async fn write(client: &mut Conn, n: i32) {
@@ -129,7 +136,7 @@ async fn a_token_carries_the_promise_to_another_session() {
     assert_eq!(read(&mut reader).await, (0, 2), "without the token, a session of its own");
     reader.query_drop(format!("SET tpcw_token = '{token}', tpcw_wait_ms = 50")).await.unwrap();
     assert_eq!(read(&mut reader).await, (7, 1), "the replica does not get there in time");
-    let text = format!("SELECT /* tpcw: token={token} */ n, @@server_id FROM t WHERE id=1");
+    let text = format!("SELECT /* tpcw: token={token} */ n, node FROM t, who WHERE id=1");
     let row: (i32, u32) = hinted.query_first(&text).await.unwrap().unwrap();
     assert_eq!(row, (7, 1));
     // Prepared, by a session that has not seen it yet; and whatever the level.
@@ -171,7 +178,7 @@ async fn a_read_waits_for_a_replica_that_is_about_to_apply() {
     client.query_drop("SET tpcw_wait_ms = 0").await.unwrap();
     write(&mut client, 4).await;
     assert_eq!(read(&mut client).await, (4, 1));
-    let level = "SELECT /* tpcw: consistency=eventual */ n, @@server_id FROM t WHERE id=1";
+    let level = "SELECT /* tpcw: consistency=eventual */ n, node FROM t, who WHERE id=1";
     let row: (i32, u32) = client.query_first(level).await.unwrap().unwrap();
     assert_eq!(row, (3, 2), "this statement did not ask for more");
 }

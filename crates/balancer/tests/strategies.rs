@@ -63,6 +63,9 @@ fn config(cluster: &LocalCluster) -> Config {
         elastic: config::Elastic { automatic: false, ..Default::default() },
         pool: Default::default(),
         limits: Default::default(),
+        tls: Default::default(),
+        nodes_tls: Default::default(),
+        compression: balancer::config::Compression::all(),
         state_file: None,
     }
 }
@@ -130,6 +133,7 @@ async fn those_that_look_avoid_the_slow_node_and_the_others_split_as_told() {
         (Strategy::Weighted, 40, 0.22, 0.28),
         (Strategy::LeastConnections, 60, 0.001, 0.40),
         (Strategy::LeastLatency, 60, 0.0, 0.20),
+        (Strategy::PeakEwma, 60, 0.0, 0.20),
         (Strategy::LowestPing, 60, 0.0, 0.0),
     ] {
         let share = share_of_the_slow_one(&mut clients, &view, strategy, each).await;

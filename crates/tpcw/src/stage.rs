@@ -251,6 +251,9 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
         elastic: settings.elastic.clone(),
         pool: settings.pool.clone(),
         limits: settings.limits.clone(),
+        tls: Default::default(),
+        nodes_tls: Default::default(),
+        compression: balancer::config::Compression::all(),
         state_file: None,
     }
 }

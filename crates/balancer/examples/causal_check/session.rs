@@ -107,7 +107,7 @@ pub async fn run(mut conn: Conn, run: Run) -> Result<Counts, Error> {
     conn.query_drop(format!("SET tpcw_consistency='{}'", run.level.as_str())).await?;
     let neighbour = (run.number + 1) % run.sessions;
     let read = format!(
-        "SELECT a.n, b.n, @@server_id FROM counter a, counter b WHERE a.id={} AND b.id={neighbour}",
+        "SELECT a.n, b.n, who.node FROM counter a, counter b, who WHERE a.id={} AND b.id={neighbour}",
         run.number
     );
     // What was written before this run belongs to it.
@@ -131,7 +131,7 @@ pub async fn run(mut conn: Conn, run: Run) -> Result<Counts, Error> {
         let row: Option<(i64, i64, usize)> = conn.query_first(&read).await?;
         latencies.record(began.elapsed());
         let (own, other, node) = row.ok_or("a counter is gone")?;
-        let node = node.checked_sub(1).filter(|node| *node < 3).ok_or("an unknown node answered")?;
+        let node = Some(node).filter(|node| *node < 3).ok_or("an unknown node answered")?;
         counts.reads[node] += 1;
         counts.settled[node] += u64::from(began.duration_since(wrote) > run.settled);
         counts.stale += u64::from(own < written);

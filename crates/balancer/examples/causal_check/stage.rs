@@ -33,6 +33,10 @@ impl Stage {
         n1.run("CREATE TABLE tpcw.counter (id INT PRIMARY KEY, n BIGINT NOT NULL) ENGINE=InnoDB").await?;
         let rows: Vec<String> = (0..options.sessions).map(|id| format!("({id},0)")).collect();
         n1.run_text("counters", &format!("INSERT INTO tpcw.counter VALUES {}", rows.join(","))).await?;
+        for (number, node) in cluster.nodes().iter().enumerate() {
+            let mut admin = cluster.admin(&node.id, PATIENCE).await?;
+            sign(&mut admin, number).await?;
+        }
         let mut n3 = admin(&cluster, "n3").await?;
         n3.run("STOP SLAVE").await?;
         let delay = options.delay_seconds();
@@ -118,6 +122,14 @@ async fn nodes() -> Result<LocalCluster, Error> {
     Ok(LocalCluster::start(&program, spec, source).await?)
 }
 
+/// A table that each node has for itself: it tells with each answer whose it is.
+async fn sign(admin: &mut Admin, number: usize) -> Result<(), Error> {
+    admin.run("SET sql_log_bin=0").await?;
+    admin.run("CREATE TABLE tpcw.who (node INT)").await?;
+    admin.run_text("signature", &format!("INSERT INTO tpcw.who VALUES ({number})")).await?;
+    Ok(())
+}
+
 async fn admin(cluster: &LocalCluster, node: &str) -> Result<Admin, Error> {
     Ok(cluster.admin(&NodeId::new(node), PATIENCE).await?)
 }
@@ -155,6 +167,9 @@ fn settings(cluster: &LocalCluster, options: &Options) -> Config {
         elastic: config::Elastic { automatic: false, ..Default::default() },
         pool: Default::default(),
         limits: Default::default(),
+        tls: Default::default(),
+        nodes_tls: Default::default(),
+        compression: Default::default(),
         state_file: None,
     }
 }

@@ -6,6 +6,7 @@
 //! | `POST /nodes/{node}/enable`, `disable`, `drain`, `promote` | 202 when taken |
 //! | `POST /scale/out`, `/scale/in` (`?node=NAME`) | 202 when taken |
 //! | `GET`, `PUT /strategy`; `GET`, `PUT /elastic` | settings that may change |
+//! | `POST /tls/reload` | certificates are read again |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /health/live`, `/health/ready` | 200 or 503 |
 
@@ -73,6 +74,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/scale/{direction}", post(scale))
         .route("/strategy", get(strategy).put(set_strategy))
         .route("/elastic", get(async |State(handle): State<Handle>| Json(handle.elastic())).put(set_elastic))
+        .route("/tls/reload", post(reload_certificates))
         .route("/metrics", get(metrics_text))
         .route("/health/live", get(async || "live\n"))
         .route("/health/ready", get(ready))
@@ -84,7 +86,7 @@ pub fn router(handle: Handle) -> Router {
         .with_state(handle)
 }
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 13] = [
     "GET /status",
     "GET /nodes",
     "GET /events?after=N",
@@ -95,6 +97,7 @@ const PATHS: [&str; 12] = [
     "PUT /strategy",
     "GET /elastic",
     "PUT /elastic",
+    "POST /tls/reload",
     "GET /metrics",
     "GET /health/{live|ready}",
 ];
@@ -115,7 +118,9 @@ impl IntoResponse for Refusal {
             Self::UnknownNode { allowed, .. } => problem(StatusCode::NOT_FOUND, error, allowed),
             Self::NotNow(_) => problem(StatusCode::CONFLICT, error, NOTHING),
             Self::Busy => problem(StatusCode::SERVICE_UNAVAILABLE, error, NOTHING),
-            Self::Setting(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, error, NOTHING),
+            Self::Setting(_) | Self::Certificates(_) => {
+                problem(StatusCode::UNPROCESSABLE_ENTITY, error, NOTHING)
+            }
         }
     }
 }
@@ -226,6 +231,14 @@ fn elastic_keys() -> Vec<String> {
     match serde_json::to_value(Elastic::default()) {
         Ok(serde_json::Value::Object(keys)) => keys.into_iter().map(|(key, _)| key).collect(),
         _ => Vec::new(),
+    }
+}
+
+async fn reload_certificates(State(handle): State<Handle>) -> Response {
+    match handle.reload_certificates(CAUSE) {
+        Ok(()) => Json(Taken { taken: "new connections use the certificates that were read".to_owned() })
+            .into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 

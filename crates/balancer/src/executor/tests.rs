@@ -49,6 +49,9 @@ fn config(nodes: usize, candidates: usize) -> Config {
         elastic: Elastic { automatic: false, ..Default::default() },
         pool: Default::default(),
         limits: Default::default(),
+        tls: Default::default(),
+        nodes_tls: Default::default(),
+        compression: crate::config::Compression::all(),
         state_file: None,
     }
 }

@@ -15,10 +15,11 @@ use super::statements::Statements;
 use super::{Counted, Place};
 use crate::config::Account;
 use crate::telemetry::Meter;
+use crate::tls::ToNode;
 use crate::wire::auth::{NATIVE, native_proof};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
-use crate::wire::handshake::{Greeting, Response, read_auth_switch};
+use crate::wire::handshake::{Greeting, Response, read_auth_switch, tls_request};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply::ErrPacket;
 use crate::wire::transport::Transport;
@@ -120,28 +121,36 @@ impl Connection {
     }
 }
 
-/// Makes a connection within the limit.
+/// Makes a connection within the limit, under TLS as `tls` says.
 pub async fn connect(
     place: &Place,
     account: &Account,
     key: Key,
     serial: u64,
+    tls: Option<ToNode>,
     limit: Duration,
 ) -> Result<Connection, ConnectError> {
-    let made = tokio::time::timeout(limit, open(place, account, key, serial)).await;
+    let made = tokio::time::timeout(limit, open(place, account, key, serial, tls)).await;
     made.unwrap_or_else(|_| {
         Err(ConnectError::Unreachable { node: place.id.clone(), error: io::ErrorKind::TimedOut.into() })
     })
 }
 
-async fn open(place: &Place, account: &Account, key: Key, serial: u64) -> Result<Connection, ConnectError> {
+async fn open(
+    place: &Place,
+    account: &Account,
+    key: Key,
+    serial: u64,
+    tls: Option<ToNode>,
+) -> Result<Connection, ConnectError> {
     let unreachable = |error| ConnectError::Unreachable { node: place.id.clone(), error };
     let stream = TcpStream::connect(place.address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
-    let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new() };
-    let greeting = login.log_in(account, key).await?;
-    login.send(0, &[&[3], TRACK].concat()).await?;
-    login.expect_ok(1).await?;
+    let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new(), sequence: 0 };
+    let greeting = login.log_in(account, key, tls).await?;
+    login.sequence = 0;
+    login.send(&[&[3], TRACK].concat()).await?;
+    login.expect_ok().await?;
     Ok(Connection {
         node: place.index,
         id: place.id.clone(),
@@ -166,6 +175,8 @@ struct Login<'a> {
     place: &'a Place,
     stream: Transport,
     buffer: BytesMut,
+    /// The number of the next packet in either direction.
+    sequence: u8,
 }
 
 impl Login<'_> {
@@ -189,17 +200,18 @@ impl Login<'_> {
         }
     }
 
-    async fn send(&mut self, sequence: u8, payload: &[u8]) -> Result<(), ConnectError> {
+    async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
         let mut packet = Vec::new();
-        put_packet(&mut packet, sequence, payload);
+        self.sequence = put_packet(&mut packet, self.sequence, payload);
         self.stream.write_all(&packet).await.map_err(|error| self.unreachable(error))
     }
 
     /// The next packet's payload.
-    async fn receive(&mut self, sequence: u8) -> Result<BytesMut, ConnectError> {
+    async fn receive(&mut self) -> Result<BytesMut, ConnectError> {
         loop {
-            match front(&self.buffer, sequence, 1 << 16) {
-                Ok(Front::Whole(length, _)) => {
+            match front(&self.buffer, self.sequence, 1 << 16) {
+                Ok(Front::Whole(length, last)) => {
+                    self.sequence = last.wrapping_add(1);
                     let mut packet = self.buffer.split_to(length);
                     packet.advance(HEADER);
                     return Ok(packet);
@@ -221,8 +233,8 @@ impl Login<'_> {
         }
     }
 
-    async fn expect_ok(&mut self, sequence: u8) -> Result<(), ConnectError> {
-        let payload = self.receive(sequence).await?;
+    async fn expect_ok(&mut self) -> Result<(), ConnectError> {
+        let payload = self.receive().await?;
         match payload.first() {
             Some(0) => Ok(()),
             Some(0xFF) => Err(self.refused(&payload)),
@@ -230,8 +242,38 @@ impl Login<'_> {
         }
     }
 
-    async fn log_in(&mut self, account: &Account, key: Key) -> Result<Greeting, ConnectError> {
-        let payload = self.receive(0).await?;
+    /// Asks for TLS where the node offers it, before anything is said of the account.
+    async fn encrypt(
+        &mut self,
+        tls: ToNode,
+        greeting: &Greeting,
+        response: &mut Response,
+    ) -> Result<(), ConnectError> {
+        if !greeting.capabilities.has(Capabilities::SSL) {
+            return if tls.required {
+                Err(self.foreign("it does not offer TLS, which is required"))
+            } else {
+                Ok(())
+            };
+        }
+        if !self.buffer.is_empty() {
+            return Err(self.foreign(Malformed::OutOfTurn));
+        }
+        response.capabilities = response.capabilities.or(Capabilities::SSL);
+        self.send(&tls_request(response)).await?;
+        self.stream.connect_tls(&tls.connector, tls.name).await.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => self.foreign(format!("TLS: {error}")),
+            _ => self.unreachable(error),
+        })
+    }
+
+    async fn log_in(
+        &mut self,
+        account: &Account,
+        key: Key,
+        tls: Option<ToNode>,
+    ) -> Result<Greeting, ConnectError> {
+        let payload = self.receive().await?;
         if payload.first() == Some(&0xFF) {
             return Err(self.refused(&payload));
         }
@@ -242,7 +284,7 @@ impl Login<'_> {
             return Err(self.foreign(format!("it lacks capabilities {missing:#x} that the client uses")));
         }
         let password = account.password.as_bytes();
-        let response = Response {
+        let mut response = Response {
             capabilities: wanted.or(Capabilities::PLUGIN_AUTH_LENENC),
             collation: key.collation,
             name: account.name.clone().into_bytes(),
@@ -250,8 +292,11 @@ impl Login<'_> {
             schema: None,
             plugin: Some(NATIVE.to_vec()),
         };
-        self.send(1, &response.write()).await?;
-        let answer = self.receive(2).await?;
+        if let Some(tls) = tls {
+            self.encrypt(tls, &greeting, &mut response).await?;
+        }
+        self.send(&response.write()).await?;
+        let answer = self.receive().await?;
         match answer.first() {
             Some(0) => {}
             Some(0xFE) => {
@@ -261,8 +306,8 @@ impl Login<'_> {
                     let plugin = String::from_utf8_lossy(plugin).into_owned();
                     return Err(self.foreign(format!("it wants the login plugin {plugin}")));
                 }
-                self.send(3, &native_proof(password, scramble)).await?;
-                self.expect_ok(4).await?;
+                self.send(&native_proof(password, scramble)).await?;
+                self.expect_ok().await?;
             }
             Some(0xFF) => return Err(self.refused(&answer)),
             _ => return Err(self.foreign(Malformed::OutOfTurn)),

@@ -58,11 +58,15 @@ impl Image {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Whether texts are to be read differently from what the classifier supposes.
+    /// Whether quotes and backslashes may be halves of characters.
     pub fn reads_texts_oddly(&self) -> bool {
         let odd_set = |set: &str| ["big5", "sjis", "gbk", "cp932", "gb18030", "ucs2"].contains(&set);
         self.get("character_set_client").is_some_and(odd_set)
-            || self.get("sql_mode").is_some_and(|mode| mode.contains("NO_BACKSLASH_ESCAPES"))
+    }
+
+    /// Whether double quotes stand around names.
+    pub fn quotes_names(&self) -> bool {
+        self.get("sql_mode").is_some_and(|mode| mode.contains("ANSI_QUOTES"))
     }
 }
 

@@ -26,6 +26,7 @@ use self::image::Image;
 use self::lease::Lease;
 use crate::config::{Account, Pool as Settings};
 use crate::telemetry::{Meter, Sighting};
+use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, NodeView};
 use crate::wire::transport::Cutter;
 
@@ -87,6 +88,7 @@ pub struct Want<'a> {
 pub struct Pools {
     nodes: RefCell<Vec<Option<Rc<NodePool>>>>,
     settings: Settings,
+    certificates: Arc<Certificates>,
     share: usize,
     sightings: mpsc::Sender<(NodeId, Sighting)>,
     serial: Cell<u64>,
@@ -107,9 +109,21 @@ pub struct NodePool {
 
 impl Pools {
     /// Pools for one of `workers` threads.
-    pub fn new(settings: Settings, workers: usize, sightings: mpsc::Sender<(NodeId, Sighting)>) -> Self {
+    pub fn new(
+        settings: Settings,
+        certificates: Arc<Certificates>,
+        workers: usize,
+        sightings: mpsc::Sender<(NodeId, Sighting)>,
+    ) -> Self {
         let share = settings.max.div_ceil(workers.max(1)).max(1);
-        Self { nodes: RefCell::new(Vec::new()), settings, share, sightings, serial: Cell::new(1) }
+        Self {
+            nodes: RefCell::new(Vec::new()),
+            settings,
+            certificates,
+            share,
+            sightings,
+            serial: Cell::new(1),
+        }
     }
 
     fn pool(&self, index: usize, id: &NodeId) -> Rc<NodePool> {
@@ -188,7 +202,8 @@ impl Pools {
         pool.make_room();
         self.serial.set(self.serial.get() + 1);
         let limit = Duration::from_millis(self.settings.connect_ms);
-        let made = connect::connect(place, account, *want.key, self.serial.get(), limit).await;
+        let tls = self.certificates.to_node(place.id.as_str(), place.address.ip());
+        let made = connect::connect(place, account, *want.key, self.serial.get(), tls, limit).await;
         let connection = made.map(Box::new).inspect_err(|error| {
             if error.is_sign_of_death() {
                 self.sighted(&place.id, Sighting::Broken);

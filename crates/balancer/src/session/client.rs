@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
+use crate::wire::compression::Algorithm;
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
 use crate::wire::transport::Transport;
@@ -14,6 +15,9 @@ use crate::wire::transport::Transport;
 const ROOM: usize = 4 << 10;
 /// A buffer that has grown beyond this is given up after the command.
 const KEPT: usize = 256 << 10;
+
+/// The server's words for error 1153.
+const TOO_BIG: &str = "Got a packet bigger than 'max_allowed_packet' bytes";
 
 /// Why a session ends.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,8 @@ pub struct Client {
     pub sequence: u8,
     /// What was agreed on.
     pub capabilities: Capabilities,
+    /// How bytes are packed once it has logged in, if they are.
+    pub packing: Option<Algorithm>,
     /// The id that it was greeted with.
     pub id: u32,
 }
@@ -55,6 +61,7 @@ impl Client {
             command: 0,
             sequence: 0,
             capabilities: Capabilities::default(),
+            packing: None,
             id,
         }
     }
@@ -67,6 +74,9 @@ impl Client {
     /// Waits for a whole command whose packets count from `sequence`; it replaces the one before.
     pub async fn receive(&mut self, sequence: u8, limit: usize) -> Result<(), Gone> {
         self.finish_command();
+        if sequence == 0 {
+            self.stream.begin_command();
+        }
         loop {
             match front(&self.buffer, sequence, limit) {
                 Ok(Front::Whole(length, last)) => {
@@ -77,7 +87,7 @@ impl Client {
                 Ok(Front::Partial) => {}
                 Ok(Front::TooLong) => {
                     self.sequence = sequence.wrapping_add(1);
-                    self.error(1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes").await?;
+                    self.error(1153, "08S01", TOO_BIG).await?;
                     return Err(Gone::Over);
                 }
                 Err(error) => {
@@ -86,10 +96,25 @@ impl Client {
                     return Err(error.into());
                 }
             }
-            if !self.stream.read_with_room(&mut self.buffer, ROOM).await? {
-                return Err(Gone::Over);
+            match self.stream.read_with_room(&mut self.buffer, ROOM).await {
+                Ok(true) => {}
+                Ok(false) => return Err(Gone::Over),
+                Err(error) => return Err(self.unreadable(sequence, error).await),
             }
         }
+    }
+
+    /// What came cannot be read; a client that can be told is told.
+    async fn unreadable(&mut self, sequence: u8, error: io::Error) -> Gone {
+        self.sequence = sequence.wrapping_add(1);
+        let told = match error.kind() {
+            io::ErrorKind::FileTooLarge => self.error(1153, "08S01", TOO_BIG).await,
+            io::ErrorKind::InvalidData if self.stream.is_compressed() => {
+                self.error(1157, "08S01", "Couldn't uncompress communication packet").await
+            }
+            _ => Ok(()),
+        };
+        told.err().unwrap_or(Gone::Io(error))
     }
 
     /// Gives up the command under way.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::route::{Context, Plan, Route, To, replicated};
-use crate::sql::classify::classify;
+use crate::sql::classify::classify_as;
 use crate::telemetry::Meter;
 use crate::telemetry::freshness::{BEHIND_MS, BEHIND_TRANSACTIONS};
 use crate::view::ClusterView;
@@ -31,7 +31,7 @@ impl Session {
         let result = {
             let view = self.worker.shared.view.load();
             let text = self.client.payload().get(1 + at..).unwrap_or_default();
-            let statement = classify(text);
+            let statement = classify_as(text, self.state.manner);
             let plan = Plan::of(&statement, &view);
             let route = self.would_go(&plan, &view);
             let node = match route.to {

@@ -4,6 +4,7 @@ use crate::wire::auth::{NATIVE, native_proves};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::handshake::{Greeting, Response, auth_switch};
 
+use super::agree;
 use super::client::{Client, Gone};
 use super::worker::Worker;
 
@@ -25,16 +26,17 @@ pub struct LoggedIn {
 pub async fn log_in(client: &mut Client, worker: &Worker) -> Result<LoggedIn, Gone> {
     let scramble = worker.scramble();
     let face = worker.shared.face.load_full();
+    let offered = agree::offered(worker, Capabilities::OFFERED);
     let greeting = Greeting {
         version: face.version.clone(),
         id: client.id,
         scramble: scramble.clone(),
-        capabilities: Capabilities::OFFERED,
+        capabilities: offered,
         collation: face.collation,
         plugin: NATIVE.to_vec(),
     };
     client.send(&greeting.write()).await?;
-    client.receive(1, LIMIT).await?;
+    agree::receive_first(client, worker, LIMIT).await?;
     let response = match Response::read(client.payload()) {
         Ok(response) => response,
         Err(error) => {
@@ -42,7 +44,8 @@ pub async fn log_in(client: &mut Client, worker: &Worker) -> Result<LoggedIn, Go
             return Err(error.into());
         }
     };
-    client.capabilities = response.capabilities.and(Capabilities::OFFERED);
+    client.capabilities = response.capabilities.and(offered);
+    client.packing = agree::packing(client.capabilities, client.payload());
     let native = response.plugin.as_deref().is_none_or(|plugin| plugin == NATIVE);
     let (proof, scramble) =
         if native { (response.proof, scramble) } else { ask_again(client, worker).await? };

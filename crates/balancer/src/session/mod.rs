@@ -1,5 +1,6 @@
 //! One client: login, then a loop of commands.
 
+pub mod agree;
 pub mod client;
 pub mod execute;
 pub mod line;
@@ -29,7 +30,8 @@ use crate::pool::connect::Key;
 use crate::pool::image::Image;
 use crate::pool::statements::Text;
 use crate::route::Plan;
-use crate::sql::classify::{Kind, Marks, classify};
+use crate::sql::classify::{Kind, Marks, classify_as};
+use crate::sql::lexer::may_halve_characters;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::handshake::ChangeUser;
@@ -98,6 +100,7 @@ impl Session {
         if !self.enter_schema().await? {
             return Ok(());
         }
+        agree::begin_packing(&mut self.client, &self.worker);
         let limits = &self.worker.shared.config.limits;
         let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
         loop {
@@ -184,14 +187,15 @@ impl Session {
 
     /// What a text is and where it goes.
     fn plan(&self, text: &[u8]) -> Plan {
-        let statement = classify(text);
+        let statement = classify_as(text, self.state.manner);
         let mut plan = if statement.hint == Default::default() {
             Plan::plain(statement.kind, statement.marks, statement.reason)
         } else {
             Plan::of(&statement, &self.worker.shared.view.load())
         };
-        if self.state.odd_texts && matches!(plan.kind, Kind::Read | Kind::Session) {
+        if self.state.odd_texts && may_halve_characters(text) {
             plan.kind = Kind::Write;
+            plan.marks = plan.marks.with(Marks::COMMITS.with(Marks::UNKNOWN));
             plan.reason = "the session's texts are read in an unusual way";
         }
         plan

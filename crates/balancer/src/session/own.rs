@@ -9,7 +9,7 @@ use super::Session;
 use super::client::Gone;
 use super::reads::{Decision, Reads, SettingError, token};
 use crate::route::{Plan, Route, To, causal};
-use crate::sql::classify::{Own, classify};
+use crate::sql::classify::{Own, classify_as};
 use crate::sql::own;
 use crate::view::ClusterView;
 use crate::wire::resultset::ResultSet;
@@ -90,7 +90,7 @@ impl Session {
     /// Takes the token that a comment in the statement hands over; `false` when it is none, and the client has been told.
     pub(super) async fn take_hinted_token(&mut self) -> Result<bool, Gone> {
         let text = self.client.payload().get(1..).unwrap_or_default();
-        let hinted = classify(text).hint.token.unwrap_or_default();
+        let hinted = classify_as(text, self.state.manner).hint.token.unwrap_or_default();
         match token(hinted) {
             Some(token) => {
                 self.reads.take_token(&token, &mut self.state.last_write);

@@ -11,6 +11,7 @@ use crate::pool::image::Image;
 use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::sql::classify::{Kind, Marks};
+use crate::sql::lexer::Manner;
 use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
@@ -18,6 +19,8 @@ use super::relay::one::Seen;
 
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
+/// ER_PARSE_ERROR.
+const PARSE_ERROR: u16 = 1064;
 
 /// One session's state.
 #[derive(Debug)]
@@ -40,8 +43,10 @@ pub struct State {
     pub last_writer: Option<(usize, u64)>,
     /// The last AUTO_INCREMENT id that it was told.
     pub insert_id: u64,
-    /// Its texts cannot be classified: they are read in another way than supposed.
+    /// In its character set, quotes and backslashes may be halves of characters.
     pub odd_texts: bool,
+    /// How its texts are read otherwise.
+    pub manner: Manner,
 }
 
 impl State {
@@ -58,6 +63,7 @@ impl State {
             last_writer: None,
             insert_id: 0,
             odd_texts: reads_oddly(collation),
+            manner: Manner::default(),
         }
     }
 
@@ -81,16 +87,19 @@ impl State {
             self.image = Rc::new(image);
             lease.image = self.image.clone();
         }
-        self.odd_texts = self.status & NO_BACKSLASH_ESCAPES != 0
-            || reads_oddly(lease.key.collation)
-            || self.image.reads_texts_oddly();
+        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
+        self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
+        self.manner.ansi_quotes = self.image.quotes_names();
         if let Some(gtid) = &seen.gtid {
             self.last_write.merge(gtid);
         }
         if seen.insert_id != 0 {
             self.insert_id = seen.insert_id;
         }
-        self.ties = self.ties.with(plan.marks.only(Marks::TIES));
+        // Of a text that cannot be parsed nothing has run.
+        if seen.error != Some(PARSE_ERROR) || plan.marks.any(Marks::SEVERAL) {
+            self.ties = self.ties.with(plan.marks.only(Marks::TIES));
+        }
         if plan.marks.any(Marks::NEXT_ONLY) {
             self.next_only |= seen.error.is_none();
         } else if ran && plan.kind != Kind::Session && !self.in_transaction() {

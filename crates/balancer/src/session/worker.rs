@@ -25,9 +25,11 @@ use crate::pool::statements::Texts;
 use crate::pool::{Place, Pools, Want};
 use crate::route::strategy::Spread;
 use crate::telemetry::Sighting;
+use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, ViewCell};
 use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
+use crate::wire::compression::Packers;
 
 /// How often idle connections are looked at.
 const REAP: Duration = Duration::from_secs(1);
@@ -50,6 +52,8 @@ pub struct Shared {
     pub config: Arc<Config>,
     /// Where clients connect, with what is promised there; the main one first.
     pub listeners: Vec<Listener>,
+    /// How clients are met and nodes are reached under TLS.
+    pub certificates: Arc<Certificates>,
     /// The topology.
     pub view: Arc<ViewCell>,
     /// Where broken connections are told.
@@ -72,6 +76,7 @@ impl Shared {
     /// What `workers` threads are to share.
     pub fn new(
         config: Arc<Config>,
+        certificates: Arc<Certificates>,
         view: Arc<ViewCell>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
         stop: CancellationToken,
@@ -82,6 +87,7 @@ impl Shared {
         Self {
             config,
             listeners,
+            certificates,
             view,
             sightings,
             stop,
@@ -105,6 +111,8 @@ pub struct Worker {
     pub spread: RefCell<Spread>,
     /// Where statements wait for a primary.
     pub line: Rc<Line>,
+    /// What packs bytes for clients that ask for it.
+    pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
     /// The state of a fresh session; the same for all, so that comparing is cheap.
@@ -122,9 +130,15 @@ impl Worker {
         let workers = shared.sessions.len();
         let mut random = seeded();
         let worker = Rc::new(Self {
-            pools: Pools::new(shared.config.pool.clone(), workers, shared.sightings.clone()),
+            pools: Pools::new(
+                shared.config.pool.clone(),
+                shared.certificates.clone(),
+                workers,
+                shared.sightings.clone(),
+            ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
+            packers: Packers::default(),
             texts: Texts::default(),
             fresh: Rc::default(),
             random: RefCell::new(random),

@@ -1,17 +1,22 @@
 //! Tokens of a statement, without allocation.
 //!
-//! Only as much of the language as routing needs: where words, strings, variables and comments begin and end. It follows
-//! the server's default `sql_mode`; sessions with `NO_BACKSLASH_ESCAPES` or an odd character set are not routed by it.
+//! Only as much of the language as routing needs: where words, strings, numbers, variables and comments begin and end,
+//! as the servers' own lexers see it (`sql_lex.cc` of MariaDB 10.11). Two settings of a session change that, see
+//! [`Manner`]; a session in a character set that hides quotes inside characters is not routed by it at all.
+
+mod number;
+#[cfg(test)]
+mod tests;
 
 /// One token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
     /// A keyword, name or function, as written.
     Word(&'a [u8]),
-    /// A name in backticks.
-    Quoted,
-    /// A string in single or double quotes.
-    Text,
+    /// A name in backticks (or in double quotes, if these quote names), without them.
+    Quoted(&'a [u8]),
+    /// A string in single or double quotes, without them.
+    Text(&'a [u8]),
     /// A number.
     Number,
     /// `@name`, without the `@`.
@@ -28,22 +33,60 @@ pub enum Token<'a> {
     VersionComment,
 }
 
+/// How a session's texts are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// A backslash in a string escapes what follows; off with `sql_mode=NO_BACKSLASH_ESCAPES`.
+    pub backslashes: bool,
+    /// Double quotes stand around names; on with `sql_mode=ANSI_QUOTES`.
+    pub ansi_quotes: bool,
+    /// Comments of the form `/*!50000 … */` are read as if there were no comment signs around them; otherwise they are
+    /// skipped, as by a server of another version.
+    pub version_comments: bool,
+}
+
+impl Default for Manner {
+    /// As servers do by default.
+    fn default() -> Self {
+        Self { backslashes: true, ansi_quotes: false, version_comments: true }
+    }
+}
+
 /// Walks over a text.
 #[derive(Clone, Debug)]
 pub struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
+    manner: Manner,
+    in_version_comment: bool,
+    ambiguous: bool,
 }
 
 impl<'a> Lexer<'a> {
-    /// Begins at the first byte.
+    /// Begins at the first byte of a text that is read as servers do by default.
     pub fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0 }
+        Self::reading(text, Manner::default())
+    }
+
+    /// Begins at the first byte.
+    pub fn reading(text: &'a [u8], manner: Manner) -> Self {
+        Self { text, at: 0, manner, in_version_comment: false, ambiguous: false }
     }
 
     /// How far it has come.
     pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// Whether some server may see other tokens in what has been read than were told: a setting that the session does not
+    /// tell decides.
+    pub fn is_ambiguous(&self) -> bool {
+        self.ambiguous
+    }
+
+    /// Whether the last token is a single character that follows a name without a gap.
+    pub fn is_glued(&self) -> bool {
+        self.at >= 2 && self.text.get(self.at - 2).is_some_and(|byte| is_word(*byte))
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -63,21 +106,24 @@ impl<'a> Lexer<'a> {
     }
 
     /// A quoted text from its opening quote on; an unended one reaches to the end.
-    fn skip_quoted(&mut self, quote: u8) -> &'a [u8] {
+    fn quoted(&mut self, quote: u8) -> &'a [u8] {
+        let names = quote == b'`' || quote == b'"' && self.manner.ansi_quotes;
+        let escapes = self.manner.backslashes && !names;
         self.at += 1;
         let start = self.at;
         loop {
             let rest = &self.text[self.at.min(self.text.len())..];
-            let found = match quote {
-                b'`' => memchr::memchr(quote, rest),
-                _ => memchr::memchr2(quote, b'\\', rest),
-            };
+            let found =
+                if escapes { memchr::memchr2(quote, b'\\', rest) } else { memchr::memchr(quote, rest) };
             let Some(found) = found else {
                 self.at = self.text.len();
                 return &self.text[start.min(self.at)..];
             };
             self.at += found;
-            if self.text[self.at] == b'\\' || self.peek(1) == quote && self.peek(0) == quote {
+            let escaped = self.text[self.at] == b'\\' && escapes;
+            if escaped || self.peek(1) == quote {
+                // Where double quotes stand around names, the text would end here.
+                self.ambiguous |= escaped && quote == b'"' && self.peek(1) == b'"';
                 self.at += 2;
                 continue;
             }
@@ -90,12 +136,18 @@ impl<'a> Lexer<'a> {
     /// A comment from `/*` on: what it means, if anything.
     fn comment(&mut self) -> Option<Token<'a>> {
         let marked = self.peek(2) == b'!' || self.peek(2) == b'M' && self.peek(3) == b'!';
+        let start = self.at + 2;
         if marked {
+            let rest = &self.text[start..];
             self.at += if self.peek(2) == b'!' { 3 } else { 4 };
-            self.take_while(|byte| byte.is_ascii_digit());
+            if self.manner.version_comments {
+                self.in_version_comment = true;
+                self.take_version();
+            } else {
+                self.at = start + end_of_skipped(rest);
+            }
             return Some(Token::VersionComment);
         }
-        let start = self.at + 2;
         let rest = &self.text[start.min(self.text.len())..];
         let end = memchr::memmem::find(rest, b"*/").unwrap_or(rest.len());
         self.at = (start + end + 2).min(self.text.len());
@@ -103,16 +155,56 @@ impl<'a> Lexer<'a> {
         inside.strip_prefix(b"tpcw:").map(Token::Hint)
     }
 
+    /// Five or six digits; fewer are part of the text.
+    fn take_version(&mut self) {
+        let digits = self.text[self.at..].iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+        if digits >= 5 {
+            self.at += digits;
+        }
+    }
+
     fn variable(&mut self) -> Token<'a> {
         self.at += 1;
         let system = self.peek(0) == b'@';
         self.at += usize::from(system);
         let name = match self.peek(0) {
-            quote @ (b'`' | b'\'' | b'"') => self.skip_quoted(quote),
+            quote @ (b'`' | b'\'' | b'"') => self.quoted(quote),
             _ => self.take_while(|byte| is_word(byte) || byte == b'.'),
         };
         if system { Token::SystemVariable(name) } else { Token::UserVariable(name) }
     }
+
+    fn string(&mut self, quote: u8) -> Token<'a> {
+        let inside = self.quoted(quote);
+        if quote == b'`' || quote == b'"' && self.manner.ansi_quotes {
+            return Token::Quoted(inside);
+        }
+        Token::Text(inside)
+    }
+}
+
+/// The length of a version comment that is skipped, `*/` included; one comment may stand in it.
+fn end_of_skipped(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'*', b'/', rest)) {
+        at += found;
+        match (text[at], text.get(at + 1)) {
+            (b'*', Some(b'/')) => return at + 2,
+            (b'/', Some(b'*')) => {
+                let inner = &text[at + 2..];
+                at += 2 + memchr::memmem::find(inner, b"*/").map_or(inner.len(), |end| end + 2);
+            }
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
+/// Whether a text in a character set whose characters may end in a byte below 0x80 (big5, gbk, sjis and their like) may
+/// be read wrongly here: a sign that matters may be the half of a character.
+pub fn may_halve_characters(text: &[u8]) -> bool {
+    let sign = |byte: u8| (0x40..0x7F).contains(&byte) && !byte.is_ascii_alphanumeric();
+    text.windows(2).any(|pair| pair[0] >= 0x80 && sign(pair[1]))
 }
 
 fn is_word(byte: u8) -> bool {
@@ -128,24 +220,20 @@ impl<'a> Iterator for Lexer<'a> {
             match (byte, self.peek(1)) {
                 (b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0, _) => self.at += 1,
                 (b'#', _) => self.skip_line(),
-                (b'-', b'-') if self.peek(2) <= b' ' => self.skip_line(),
+                (b'-', b'-') if self.peek(2) <= b' ' || self.peek(2) == 0x7F => self.skip_line(),
                 (b'/', b'*') => {
                     if let Some(token) = self.comment() {
                         return Some(token);
                     }
                 }
-                // The end of a version comment.
-                (b'*', b'/') => self.at += 2,
+                (b'*', b'/') if self.in_version_comment => {
+                    self.in_version_comment = false;
+                    self.at += 2;
+                }
                 (b'0'..=b'9', _) => return Some(self.number()),
+                (b'.', b'0'..=b'9') => return Some(self.fraction()),
                 (byte, _) if is_word(byte) => return Some(Token::Word(self.take_while(is_word))),
-                (b'`', _) => {
-                    self.skip_quoted(b'`');
-                    return Some(Token::Quoted);
-                }
-                (quote @ (b'\'' | b'"'), _) => {
-                    self.skip_quoted(quote);
-                    return Some(Token::Text);
-                }
+                (quote @ (b'`' | b'\'' | b'"'), _) => return Some(self.string(quote)),
                 (b'@', _) => return Some(self.variable()),
                 (b':', b'=') => {
                     self.at += 2;
@@ -156,80 +244,6 @@ impl<'a> Iterator for Lexer<'a> {
                     return Some(Token::Mark(mark));
                 }
             }
-        }
-    }
-}
-
-impl<'a> Lexer<'a> {
-    /// A number, or a name that begins with a digit.
-    fn number(&mut self) -> Token<'a> {
-        let word = self.take_while(is_word);
-        let exponent = matches!(word, [b'0'..=b'9', ..]) && word.iter().all(u8::is_ascii_digit);
-        if exponent || word.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X')) {
-            return Token::Number;
-        }
-        Token::Word(word)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(text: &str) -> String {
-        Lexer::new(text.as_bytes())
-            .map(|token| match token {
-                Token::Word(word) => String::from_utf8_lossy(word).into_owned(),
-                Token::Quoted => "`".into(),
-                Token::Text => "'".into(),
-                Token::Number => "9".into(),
-                Token::UserVariable(name) => format!("@{}", String::from_utf8_lossy(name)),
-                Token::SystemVariable(name) => format!("@@{}", String::from_utf8_lossy(name)),
-                Token::Assign => ":=".into(),
-                Token::Mark(mark) => char::from(mark).to_string(),
-                Token::Hint(hint) => format!("hint[{}]", String::from_utf8_lossy(hint)),
-                Token::VersionComment => "!".into(),
-            })
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    #[test]
-    fn texts_fall_into_tokens() {
-        for (text, tokens) in [
-            ("select 1", "select 9"),
-            ("a/*x*/b -- c\nd#e\nf --g", "a b d f - - g"),
-            ("'it''s' \"a\\\"b\" `x``y`", "' ' `"),
-            ("'a\\\\' b", "' b"),
-            ("@a:=@`b c`+@@global.d @@`e`", "@a := @b c + @@global.d @@e"),
-            ("/* tpcw: node=n2 */ select", "hint[ node=n2] select"),
-            ("/*!40001 sql_no_cache */ x /*M!100100 y*/", "! sql_no_cache x ! y"),
-            ("0x1f 1e5 12 3abz", "9 9 9 3abz"),
-            ("t.c>=5;", "t . c > = 9 ;"),
-            ("größe", "größe"),
-            ("'open", "'"),
-            ("'open\\", "'"),
-            ("/* open", ""),
-            ("/*", ""),
-            ("@", "@"),
-            ("@'x", "@x"),
-        ] {
-            assert_eq!(words(text), tokens, "{text}");
-        }
-    }
-
-    #[test]
-    fn any_bytes_come_to_an_end() {
-        let alphabet = b"ab'\"`\\@:=/*!-# \n;(5\xff\0";
-        let mut seed = 1u64;
-        for _ in 0..50_000 {
-            let text: Vec<u8> = (0..12)
-                .map(|_| {
-                    seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                    alphabet[(seed >> 33) as usize % alphabet.len()]
-                })
-                .collect();
-            assert!(Lexer::new(&text).count() <= text.len(), "{text:?}");
         }
     }
 }

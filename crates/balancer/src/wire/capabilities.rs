@@ -13,6 +13,8 @@ impl Capabilities {
     pub const FOUND_ROWS: Self = Self(1 << 1);
     /// The handshake names a schema.
     pub const CONNECT_WITH_DB: Self = Self(1 << 3);
+    /// Frames packed with zlib.
+    pub const COMPRESS: Self = Self(1 << 5);
     /// LOAD DATA LOCAL INFILE.
     pub const LOCAL_FILES: Self = Self(1 << 7);
     /// Blanks between a function's name and its parenthesis.
@@ -33,6 +35,8 @@ impl Capabilities {
     pub const SESSION_TRACK: Self = Self(1 << 23);
     /// Results end with OK instead of EOF.
     pub const DEPRECATE_EOF: Self = Self(1 << 24);
+    /// Frames packed with zstd; the handshake ends with the level.
+    pub const ZSTD: Self = Self(1 << 26);
     /// COM_STMT_BULK_EXECUTE.
     pub const BULK: Self = Self(1 << 34);
     /// Columns carry MariaDB's extended types.
@@ -42,8 +46,9 @@ impl Capabilities {
     const PLAIN: u64 =
         1 << 2 | 1 << 6 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 17 | 1 << 18 | 1 << 31;
 
-    /// What clients are offered. Not among it, since it is not handled: encryption, compression, progress reports, and
-    /// results without their metadata (the node would leave out what another client has not seen).
+    /// What clients are offered in any case; encryption and compression come on top by the settings. Not among it, since it
+    /// is not handled: progress reports, and results without their metadata (the node would leave out what another client
+    /// has not seen).
     pub const OFFERED: Self = Self(
         Self::PLAIN
             | Self::FOUND_ROWS.0

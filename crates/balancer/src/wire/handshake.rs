@@ -4,6 +4,9 @@ use super::auth::{NATIVE, SCRAMBLE};
 use super::capabilities::Capabilities;
 use super::packet::{Malformed, Reader, put_number, put_text};
 
+/// The length of a request for TLS, in bytes.
+const TLS_REQUEST: usize = 32;
+
 /// What a server says first (protocol version 10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
@@ -71,6 +74,19 @@ impl Greeting {
         out.push(0);
         out
     }
+}
+
+/// Whether a client's first packet asks for TLS, after which it says the rest: a response that ends before the name.
+pub fn asks_for_tls(payload: &[u8]) -> bool {
+    let bits = Reader::new(payload).u32().unwrap_or_default();
+    payload.len() == TLS_REQUEST && u64::from(bits) & Capabilities::SSL.0 != 0
+}
+
+/// A request for TLS as a payload: what the response will ask for, up to its name.
+pub fn tls_request(response: &Response) -> Vec<u8> {
+    let mut out = response.write();
+    out.truncate(TLS_REQUEST);
+    out
 }
 
 /// What a client answers to the greeting.

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod capabilities;
 pub mod codec;
 pub mod command;
+pub mod compression;
 pub mod handshake;
 pub mod packet;
 pub mod prepared;

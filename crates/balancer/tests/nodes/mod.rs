@@ -217,6 +217,9 @@ impl Front {
             elastic: Default::default(),
             pool: Default::default(),
             limits: Default::default(),
+            tls: Default::default(),
+            nodes_tls: Default::default(),
+            compression: balancer::config::Compression::all(),
             state_file: None,
         };
         change(&mut config);

@@ -47,6 +47,9 @@ pub fn config(cluster: &LocalCluster, candidates: &[&str]) -> Config {
         elastic: config::Elastic { automatic: false, ..Default::default() },
         pool: Default::default(),
         limits: Default::default(),
+        tls: Default::default(),
+        nodes_tls: Default::default(),
+        compression: balancer::config::Compression::all(),
         state_file: None,
     }
 }

@@ -228,6 +228,9 @@ async fn pass_file(connection: &mut Connection, client: &mut Client) -> Result<i
     client.finish_command();
     let mut outcome = Ok(());
     let mut left = 0;
+    // Where frames are counted, not packets, clients may number packets as they like, and nodes do not care for it.
+    let renumber = client.stream.is_compressed();
+    let mut next = client.sequence;
     loop {
         let ready = left.min(client.buffer.len());
         if ready > 0 {
@@ -241,7 +244,10 @@ async fn pass_file(connection: &mut Connection, client: &mut Client) -> Result<i
             && let Some((length, sequence)) = header(&client.buffer)
         {
             left = HEADER + length;
-            client.sequence = sequence.wrapping_add(1);
+            let sequence = if renumber { next } else { sequence };
+            client.buffer[HEADER - 1] = sequence;
+            next = sequence.wrapping_add(1);
+            client.sequence = next;
             if length == 0 {
                 if outcome.is_ok() {
                     outcome = connection.stream.write_all(&client.buffer[..HEADER]).await;

@@ -1,15 +1,18 @@
 //! Text → [`Statement`]: by all its tokens, never by the first word alone. In doubt a statement is a write.
 
+mod definition;
+mod functions;
 mod kinds;
+mod names;
 mod set;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod words;
+mod walk;
 
 use self::tokens::Tokens;
 use super::hint::Hint;
-use super::lexer::Token;
+use super::lexer::{Manner, Token};
 
 /// What a statement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,26 +123,44 @@ pub struct Statement<'a> {
     pub hint: Hint<'a>,
 }
 
-/// Looks at a text.
+/// Looks at a text that is read as servers do by default.
 pub fn classify(text: &[u8]) -> Statement<'_> {
-    let mut tokens = Tokens::new(text);
+    classify_as(text, Manner::default())
+}
+
+/// Looks at a text that is read in this manner.
+pub fn classify_as(text: &[u8], manner: Manner) -> Statement<'_> {
+    let mut tokens = Tokens::new(text, manner);
+    let mut whole = whole(&mut tokens);
+    if tokens.version_comment {
+        // Who runs it, a server or another one, decides whether the comment is part of it: it may be either.
+        let without = self::whole(&mut Tokens::new(text, Manner { version_comments: false, ..manner }));
+        whole = One {
+            kind: Kind::Write,
+            marks: whole.marks.with(without.marks).with(Marks::COMMITS),
+            reason: "a comment that some servers execute",
+        };
+    }
+    if tokens.lexer.is_ambiguous() && matches!(whole.kind, Kind::Read | Kind::Session) {
+        whole.kind = Kind::Write;
+        whole.reason = "some servers read it in another way";
+    }
+    Statement { kind: whole.kind, marks: whole.marks, reason: whole.reason, hint: tokens.hint }
+}
+
+fn whole(tokens: &mut Tokens<'_>) -> One {
     let mut whole: Option<One> = None;
     while let Some(first) = tokens.next() {
         if first == Token::Mark(b';') {
             continue;
         }
-        let one = kinds::statement(first, &mut tokens);
+        let one = kinds::statement(first, tokens);
         whole = Some(match whole {
             None => one,
             Some(before) => together(before, one),
         });
     }
-    let mut whole = whole.unwrap_or(One::new(Kind::Session, "nothing to run"));
-    if tokens.version_comment && whole.kind == Kind::Read {
-        whole.marks = whole.marks.with(Marks::PRIMARY);
-        whole.reason = "a comment that some servers execute";
-    }
-    Statement { kind: whole.kind, marks: whole.marks, reason: whole.reason, hint: tokens.hint }
+    whole.unwrap_or(One::new(Kind::Session, "nothing to run"))
 }
 
 #[derive(Clone, Copy)]
@@ -165,6 +186,7 @@ fn together(a: One, b: One) -> One {
     let marks = a.marks.with(b.marks).with(Marks::SEVERAL);
     match (a.kind, b.kind) {
         (Kind::Read, Kind::Read) => One { kind: Kind::Read, marks, reason: b.reason },
+        (Kind::Kill, _) | (_, Kind::Kill) => One { kind: Kind::Kill, marks, reason: "ends a connection" },
         _ => One {
             kind: Kind::Write,
             marks: marks.with(Marks::COMMITS),

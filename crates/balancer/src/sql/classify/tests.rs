@@ -1,5 +1,7 @@
 //! What statements are told to be.
 
+mod disguises;
+
 use super::*;
 
 fn tell(text: &str) -> String {
@@ -71,8 +73,8 @@ fn statements_are_told_apart() {
         ("SELECT * FROM t FOR UPDATE", "read primary"),
         ("select * from t where a=1 for share", "read primary"),
         ("SELECT * FROM t LOCK IN SHARE MODE", "read primary"),
-        ("SELECT /*!40001 SQL_NO_CACHE */ * FROM t", "read primary"),
-        ("SELECT * FROM t /*!50000 FOR UPDATE */", "read primary"),
+        ("SELECT /*!40001 SQL_NO_CACHE */ * FROM t", "write"),
+        ("SELECT * FROM t /*!50000 FOR UPDATE */", "write primary"),
         ("SELECT LAST_INSERT_ID()", "read primary asks-write"),
         ("select last_insert_id ( )", "read primary asks-write"),
         ("SELECT @@identity", "read primary asks-write"),
@@ -132,8 +134,8 @@ fn statements_are_told_apart() {
         ("ROLLBACK TO SAVEPOINT a", "write"),
         ("BEGIN NOT ATOMIC SET @a = 1; END", "write unknown"),
         ("GET DIAGNOSTICS @a = NUMBER", "read primary variables asks-last"),
-        ("gibberish", "write"),
-        ("42", "write"),
+        ("gibberish", "write unknown"),
+        ("42", "write unknown"),
         ("KILL 5", "kill"),
         // Transactions.
         ("BEGIN", "begin"),
@@ -165,7 +167,7 @@ fn statements_are_told_apart() {
         ("SET insert_id = 5", "write unknown"),
         ("SET ROLE admin", "write unknown"),
         ("SET PASSWORD = PASSWORD('x')", "write"),
-        ("SET STATEMENT max_statement_time=1 FOR SELECT 1", "write"),
+        ("SET STATEMENT max_statement_time=1 FOR SELECT 1", "read"),
         // The balancer's own.
         ("SHOW tpcw STATUS", "status"),
         ("show TPCW status;", "status"),

@@ -1,7 +1,7 @@
 //! Tokens as classifying wants them: words in upper case, hints and version comments out of the way.
 
 use crate::sql::hint::Hint;
-use crate::sql::lexer::{Lexer, Token};
+use crate::sql::lexer::{Lexer, Manner, Token};
 
 /// Tokens without hints and version comments, which are remembered.
 pub(super) struct Tokens<'a> {
@@ -11,17 +11,8 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
-        Self::on(Lexer::new(text))
-    }
-
-    fn on(lexer: Lexer<'a>) -> Self {
-        Self { lexer, hint: Hint::default(), version_comment: false }
-    }
-
-    /// A second walk from here on, which leaves this one where it is.
-    pub(super) fn ahead(&self) -> Self {
-        Self::on(self.lexer.clone())
+    pub(super) fn new(text: &'a [u8], manner: Manner) -> Self {
+        Self { lexer: Lexer::reading(text, manner), hint: Hint::default(), version_comment: false }
     }
 
     pub(super) fn next(&mut self) -> Option<Token<'a>> {
@@ -50,6 +41,15 @@ impl<'a> Tokens<'a> {
         token
     }
 
+    /// Reads this word if it is the next token.
+    pub(super) fn take(&mut self, word: &[u8]) -> bool {
+        let here = self.peek_word().get() == word;
+        if here {
+            self.next();
+        }
+        here
+    }
+
     pub(super) fn peek_word(&mut self) -> Upper {
         match self.peek() {
             Some(Token::Word(word)) => Upper::of(word),
@@ -58,16 +58,19 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// A word in upper case; longer ones than any keyword are cut.
+/// Longer than any keyword and any function that is known.
+const LONGEST: usize = 32;
+
+/// A word in upper case; empty if it is longer than any that means something.
 pub(super) struct Upper {
-    bytes: [u8; 24],
+    bytes: [u8; LONGEST],
     length: usize,
 }
 
 impl Upper {
     pub(super) fn of(word: &[u8]) -> Self {
-        let mut bytes = [0; 24];
-        let length = word.len().min(24);
+        let mut bytes = [0; LONGEST];
+        let length = if word.len() <= LONGEST { word.len() } else { 0 };
         bytes[..length].copy_from_slice(&word[..length]);
         bytes.make_ascii_uppercase();
         Self { bytes, length }
