@@ -235,3 +235,30 @@ impl ViewCell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::strategy::tests::replicas;
+
+    #[test]
+    fn a_node_that_begins_to_serve_warms_up_and_one_that_goes_on_does_not() {
+        let view = |states: [NodeState; 2]| {
+            let mut nodes = replicas(&[1, 1]);
+            nodes.iter_mut().zip(states).for_each(|(node, state)| node.state = state);
+            ClusterView { generation: 1, nodes, strategy: Strategy::RoundRobin }
+        };
+        let begin = view([NodeState::Serving, NodeState::Standby]);
+        for (over_ms, warms) in [(10_000, [false, true]), (0, [false, false])] {
+            let cell = ViewCell::new(begin.clone()).with_slow_start(Duration::from_millis(over_ms));
+            let next = view([NodeState::Serving, NodeState::Serving]);
+            let meters: Vec<_> = next.nodes.iter().map(|node| node.meter.clone()).collect();
+            cell.publish(next);
+            assert_eq!(
+                meters.iter().map(|meter| meter.warm_up.is_on()).collect::<Vec<_>>(),
+                warms,
+                "{over_ms}"
+            );
+        }
+    }
+}

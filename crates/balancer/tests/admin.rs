@@ -149,7 +149,7 @@ fn prometheus_can_read(page: &str) {
     for line in page.lines() {
         if let Some(announced) = line.strip_prefix("# TYPE ") {
             let (name, kind) = announced.split_once(' ').expect("a kind");
-            assert!(["counter", "gauge", "summary"].contains(&kind), "{line}");
+            assert!(["counter", "gauge", "summary", "histogram"].contains(&kind), "{line}");
             assert!(!families.contains(&name), "twice: {line}");
             families.push(name);
         } else if !line.starts_with("# HELP ") {

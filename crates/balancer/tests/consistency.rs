@@ -1,17 +1,22 @@
 //! What sessions are promised of their reads, on real nodes of which some are behind.
 
 mod nodes;
+mod steering;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use balancer::config::{Consistency, Listener};
+use balancer::server;
+use balancer::telemetry::freshness::BEHIND_MS;
 use balancer::view::{NodeState, Strategy};
+use cluster::LocalCluster;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
 use nodes::{Front, Node, opts};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// A primary and so many replicas that follow it, with a table of one row that all have, and one that tells whose it is.
 async fn followed(replicas: u32) -> Vec<Node> {
@@ -331,4 +336,56 @@ async fn decisions_are_shown_with_their_reason_and_how_old_the_answer_is() {
         ["node", "consistency", "lag_ms", "wait_ms"].map(|name| column(&row, name)),
         ["n2", "causal", "120", "120"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_no_node_will_ever_reach_harms_nobody_else() {
+    let nodes = followed(1).await;
+    let front = Front::start_with(&[&nodes[0], &nodes[1]], |config| config.workers = 1);
+    let (mut lost, mut other) = (front.client().await, front.client().await);
+    lost.query_drop("SET tpcw_token = '0-1-18446744073709551615', tpcw_wait_ms = 20").await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(read(&mut lost).await, (0, 1), "it gets what there is, from the primary");
+    }
+    // A session of the same thread still waits for its own write.
+    write(&mut other, 1).await;
+    assert_eq!(read(&mut other).await, (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_far_behind_answers_were_is_counted_for_each_node() {
+    let cluster = LocalCluster::for_tests(3).await.expect("a cluster");
+    let mut config = steering::config(&cluster, &[]);
+    config.consistency = Consistency::Eventual;
+    let balancer = server::start(config, CancellationToken::new()).await.expect("it starts");
+    let options = steering::session_options(balancer.address, &cluster.accounts().shop);
+    let mut client = Conn::new(options.db_name(Some("tpcw"))).await.unwrap();
+    client.query_drop("CREATE TABLE t (n INT)").await.unwrap();
+    // n3 goes on receiving, and answers reads, but applies nothing as long as this lock is held.
+    let mut n3 = cluster.admin(&"n3".into(), steering::PATIENCE).await.unwrap();
+    n3.run("SELECT MASTER_GTID_WAIT(@@global.gtid_slave_pos)").await.unwrap();
+    n3.run("FLUSH TABLES WITH READ LOCK").await.unwrap();
+    let counted = |node: usize| balancer.handle.nodes()[node].freshness.clone();
+    let until = Instant::now() + steering::PATIENCE;
+    loop {
+        client.query_drop("INSERT INTO t VALUES (1)").await.unwrap();
+        for _ in 0..20 {
+            client.query_drop("SELECT 1 FROM t LIMIT 1").await.unwrap();
+        }
+        let late = counted(2);
+        if late.ms.quantile(1.0, &BEHIND_MS).is_some_and(|ms| ms >= 500) && late.transactions.sum > 1000 {
+            break;
+        }
+        assert!(Instant::now() < until, "{late:#?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    n3.run("UNLOCK TABLES").await.unwrap();
+    let (fresh, late) = (counted(1), counted(2));
+    assert!(fresh.ms.count() > 0 && fresh.ms.sum * 4 < late.ms.sum, "n2 was fresher: {fresh:?} {late:?}");
+    let row: Row = client.query("SHOW tpcw STATUS").await.unwrap().pop().unwrap();
+    let p99: String = row.get("reads_behind_p99_ms").expect("a column");
+    assert!(p99.parse::<u64>().unwrap() >= 500, "{p99}");
+    drop((client, n3));
+    balancer.shutdown().await;
+    cluster.stop().await.expect("all stops");
 }

@@ -77,7 +77,7 @@ impl Session {
             strategy: self.reads.strategy,
             autocommit: self.state.autocommit(),
             tried: 0,
-            behind: self.worker.behind(),
+            behind: self.worker.behind() | self.reads.behind(),
         };
         replicated::decide(plan, &context, &mut self.worker.spread.borrow_mut())
     }

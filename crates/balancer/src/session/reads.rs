@@ -32,6 +32,8 @@ pub struct Reads {
     seen: GtidPosition,
     /// Under `monotonic`: its last read, while that is more than `seen` tells.
     last_read: Option<LastRead>,
+    /// Nodes that this session has lately waited for in vain, a bit each, and until when that counts.
+    behind: Option<(u64, Instant)>,
 }
 
 /// Where a statement went.
@@ -85,6 +87,7 @@ impl Reads {
             token: GtidPosition::default(),
             seen: GtidPosition::default(),
             last_read: None,
+            behind: None,
         }
     }
 
@@ -135,6 +138,23 @@ impl Reads {
     pub fn has_seen(&mut self, position: &GtidPosition) {
         self.seen.merge(position);
         self.last_read = None;
+    }
+
+    /// Whether a wait in vain tells others anything: not with a token, which may come from anywhere, nor with a wait of the
+    /// session's own.
+    pub fn waits_as_all_do(&self, config: &Config) -> bool {
+        self.token.is_empty() && self.wait >= Duration::from_millis(config.causal.wait_ms)
+    }
+
+    /// It has waited for this node in vain, and does not again for so long.
+    pub fn is_behind(&mut self, bit: u64, for_so_long: Duration) {
+        let bits = self.behind() | bit;
+        self.behind = Some((bits, Instant::now() + for_so_long));
+    }
+
+    /// Nodes that it has lately waited for in vain, a bit each.
+    pub fn behind(&self) -> u64 {
+        self.behind.filter(|(_, until)| *until > Instant::now()).map_or(0, |(bits, _)| bits)
     }
 
     /// The value of a variable, as text; `None`: there is no such variable.
@@ -229,6 +249,7 @@ mod tests {
             token: GtidPosition::default(),
             seen: GtidPosition::default(),
             last_read: None,
+            behind: None,
         }
     }
 

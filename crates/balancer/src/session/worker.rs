@@ -34,7 +34,7 @@ use crate::wire::compression::Packers;
 /// How often idle connections are looked at.
 const REAP: Duration = Duration::from_secs(1);
 /// A node that a read has waited for in vain is not waited for again for so long.
-const BEHIND: Duration = Duration::from_secs(1);
+pub const BEHIND: Duration = Duration::from_secs(1);
 
 /// What clients are shown as the server: what the nodes show.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ use crate::pool::{Place, PoolError, Want};
 use crate::route::{Context, Plan, Route, To, replicated};
 use crate::session::Session;
 use crate::session::client::Gone;
+use crate::session::worker::BEHIND;
 use crate::sql::classify::{Kind, Marks};
 use crate::view::{ClusterView, NodeView};
 
@@ -81,7 +82,7 @@ impl Session {
                 // Dropped: a late answer must never meet another question.
                 Err(_) => attempts.tried |= Context::bit(index),
             }
-            worker.is_behind(index);
+            self.waited_in_vain(index);
         }
     }
 
@@ -96,7 +97,7 @@ impl Session {
             strategy: self.reads.strategy,
             autocommit: self.state.autocommit(),
             tried: attempts.tried,
-            behind: self.worker.behind(),
+            behind: self.worker.behind() | self.reads.behind(),
         };
         replicated::decide(&wanted, &context, &mut self.worker.spread.borrow_mut())
     }
@@ -139,6 +140,15 @@ impl Session {
             lease.meter.learned(needs);
         }
         Ok(applied)
+    }
+
+    /// Notes it for the thread, or for the session alone if the wait was of its own making.
+    fn waited_in_vain(&mut self, index: usize) {
+        if self.reads.waits_as_all_do(&self.worker.shared.config) {
+            self.worker.is_behind(index);
+        } else {
+            self.reads.is_behind(Context::bit(index), BEHIND);
+        }
     }
 
     /// What to do when a pool gives no connection; `false` when the client has been told.
