@@ -55,6 +55,7 @@ fn config(cluster: &LocalCluster) -> Config {
         listeners: Vec::new(),
         slow_start_ms: 0,
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: cluster.nodes().into_iter().map(node).collect(),

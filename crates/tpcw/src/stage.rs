@@ -243,6 +243,7 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
         listeners: Vec::new(),
         slow_start_ms: settings.slow_start_ms,
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: cluster.nodes().iter().map(node).collect(),

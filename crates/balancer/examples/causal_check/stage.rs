@@ -159,6 +159,7 @@ fn settings(cluster: &LocalCluster, options: &Options) -> Config {
         listeners: Vec::new(),
         slow_start_ms: 0,
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: nodes.iter().map(node).collect(),

@@ -41,6 +41,7 @@ fn config(nodes: usize, candidates: usize) -> Config {
         listeners: Vec::new(),
         slow_start_ms: 0,
         accounts: vec![account()],
+        auth: Default::default(),
         operator: account(),
         replication: account(),
         nodes: (0..nodes).map(node).collect(),

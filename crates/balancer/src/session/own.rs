@@ -128,7 +128,7 @@ impl Session {
         let route = Route { to, reason: "the session is tied to its connection" };
         let view = self.worker.shared.view.load_full();
         self.keep_decision(plan, route, &view);
-        let tied_by = super::local::tied_by(self);
+        let tied_by = self.state.pins().to_string();
         if let Some(decision) = &mut self.reads.last_route {
             decision.tied_by = tied_by;
         }

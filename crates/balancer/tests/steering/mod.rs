@@ -29,6 +29,7 @@ pub fn config(cluster: &LocalCluster, candidates: &[&str]) -> Config {
         listeners: Vec::new(),
         slow_start_ms: 0,
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: cluster

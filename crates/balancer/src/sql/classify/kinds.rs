@@ -79,6 +79,7 @@ fn show(tokens: &mut Tokens<'_>) -> One {
     let one = match word.get() {
         b"TPCW" => match tokens.peek_word().get() {
             b"STATUS" => One::new(Kind::Status, OWN),
+            b"SESSIONS" => One::new(Kind::Sessions, OWN),
             b"TOKEN" => One::new(Kind::Own(Own::Token), OWN),
             b"ROUTE" => One::new(Kind::Own(Own::Route), OWN),
             _ => One::new(Kind::Read, "asks about one server").with(Marks::PRIMARY),

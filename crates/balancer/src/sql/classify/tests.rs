@@ -15,6 +15,7 @@ fn tell(text: &str) -> String {
         Kind::Commit => "commit",
         Kind::Rollback => "rollback",
         Kind::Status => "status",
+        Kind::Sessions => "sessions",
         Kind::ExplainRoute(_) => "explain-route",
         Kind::Own(Own::Token) => "token",
         Kind::Own(Own::Route) => "route",
@@ -171,6 +172,7 @@ fn statements_are_told_apart() {
         // The balancer's own.
         ("SHOW tpcw STATUS", "status"),
         ("show TPCW status;", "status"),
+        ("SHOW tpcw SESSIONS", "sessions"),
         ("EXPLAIN ROUTE DELETE FROM t", "explain-route"),
         ("SHOW tpcw TOKEN", "token"),
         ("SHOW tpcw ROUTE;", "route"),
