@@ -21,7 +21,13 @@ impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self) -> Result<(), Gone> {
         let plan = self.plan_of_command();
-        if matches!(plan.kind, Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Kill) {
+        if plan.token && !self.take_hinted_token().await? {
+            return Ok(());
+        }
+        if matches!(
+            plan.kind,
+            Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Own(_) | Kind::Kill
+        ) {
             let message = "This command is not supported in the prepared statement protocol yet";
             return self.client.error(1295, "HY000", message).await;
         }

@@ -35,14 +35,16 @@ fn parse(text: &[u8]) -> Option<(Target, Call)> {
     let mut lexer = Lexer::new(text);
     let mut call = Call::EndSession;
     let mut next = || {
-        let start = loop {
-            let before = lexer.at();
-            match lexer.next()? {
-                Token::Hint(_) | Token::VersionComment => {}
-                token => break (before, token),
-            }
-        };
-        Some((start.1, text[start.0..lexer.at()].trim_ascii().to_ascii_uppercase()))
+        loop {
+            let token = match lexer.next()? {
+                Token::Hint(_) | Token::VersionComment => continue,
+                Token::Word(word) => (Token::Word(word), word.to_ascii_uppercase()),
+                Token::Number => (Token::Number, number_before(&text[..lexer.at()]).to_vec()),
+                Token::Mark(mark) => (Token::Mark(mark), vec![mark]),
+                token => (token, Vec::new()),
+            };
+            return Some(token);
+        }
     };
     let mut token = next()?;
     if token.1 != b"KILL" {
@@ -73,6 +75,13 @@ fn parse(text: &[u8]) -> Option<(Target, Call)> {
         Some(_) => return None,
     }
     Some((target, call))
+}
+
+/// The number that a text ends with, as it is written.
+fn number_before(text: &[u8]) -> &[u8] {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b".+-".contains(byte);
+    let start = text.iter().rposition(|byte| !part(byte)).map_or(0, |at| at + 1);
+    &text[start..]
 }
 
 impl Session {
@@ -214,6 +223,8 @@ mod tests {
             ("KILL", None),
             ("KILL QUERY", None),
             ("KILL -5", None),
+            ("KILL 5e-1", None),
+            ("KILL 0x5", None),
             ("KILL @a", None),
             ("KILL 5 + 1", None),
             ("KILL 5; SELECT 1", None),

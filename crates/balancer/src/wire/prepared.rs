@@ -34,7 +34,7 @@ pub fn types(payload: &[u8], bulk: bool, parameters: u16) -> Result<Option<&[u8]
         return Ok(None);
     }
     let (at, follow) = if bulk {
-        (BULK_HEAD, payload.get(5).ok_or(Malformed::Short)? & BULK_TYPES != 0)
+        (BULK_HEAD, payload.get(..BULK_HEAD).ok_or(Malformed::Short)?[5] & BULK_TYPES != 0)
     } else {
         let follow = HEAD + n.div_ceil(8);
         (follow + 1, *payload.get(follow).ok_or(Malformed::Short)? != 0)
