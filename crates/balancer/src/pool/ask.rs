@@ -2,11 +2,12 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
-use super::connect::{Connection, TRACK};
+use super::connect::{Connection, tracking};
 use super::image::Image;
 use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
@@ -129,7 +130,7 @@ impl Connection {
             return Ok(());
         }
         if !self.image.variables.iter().all(|(name, _)| image.get(name).is_some()) {
-            self.forget().await?;
+            self.reset().await?;
         }
         if self.image.schema != image.schema
             && let Some(schema) = &image.schema
@@ -146,17 +147,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Unsets all variables; what was prepared is gone with them. The schema stays.
-    async fn forget(&mut self) -> Result<(), AskError> {
+    /// Undoes what a session has left on the node: transaction, variables, temporary tables, locks, what was prepared. The
+    /// schema stays.
+    pub async fn reset(&mut self) -> Result<(), AskError> {
+        self.meter.resets.fetch_add(1, Relaxed);
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
-        self.run(TRACK).await
+        self.run(tracking(&self.greeting)).await
     }
 
     /// Asks for the change tracking again that a client has switched to something else.
     pub async fn track(&mut self) -> Result<(), AskError> {
-        self.run(TRACK).await
+        self.run(tracking(&self.greeting)).await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use cluster::NodeId;
 use cluster::replication::gtid::GtidPosition;
@@ -16,6 +17,7 @@ use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
 use super::relay::one::Seen;
+use super::roster::Pins;
 
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
@@ -45,13 +47,15 @@ pub struct State {
     pub insert_id: u64,
     /// In its character set, quotes and backslashes may be halves of characters.
     pub odd_texts: bool,
+    /// It has set `wait_timeout`: the client is sent away after so long without a command.
+    pub wait_timeout: Option<Duration>,
     /// How its texts are read otherwise.
     pub manner: Manner,
 }
 
 impl State {
     /// The state after a login.
-    pub fn new(image: Rc<Image>, collation: u8) -> Self {
+    pub fn new(image: Rc<Image>, collation: u16) -> Self {
         Self {
             image,
             status: status::AUTOCOMMIT,
@@ -63,6 +67,7 @@ impl State {
             last_writer: None,
             insert_id: 0,
             odd_texts: reads_oddly(collation),
+            wait_timeout: None,
             manner: Manner::default(),
         }
     }
@@ -85,6 +90,7 @@ impl State {
         }
         if let Some(image) = seen.image.take() {
             self.image = Rc::new(image);
+            self.wait_timeout = self.image.wait_timeout();
             lease.image = self.image.clone();
         }
         self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
@@ -114,6 +120,18 @@ impl State {
         self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
     }
 
+    /// What pins it to its connection.
+    pub fn pins(&self) -> Pins {
+        Pins::of([
+            self.in_transaction(),
+            self.ties.any(Marks::VARIABLES),
+            self.ties.any(Marks::TEMPORARY),
+            self.ties.any(Marks::LOCKS),
+            self.ties.any(Marks::UNKNOWN),
+            self.next_only,
+        ])
+    }
+
     /// Forgets what was tied to a connection that is gone.
     pub fn untie(&mut self) {
         self.ties = Marks::NONE;
@@ -123,7 +141,7 @@ impl State {
 }
 
 /// Collations of character sets in which a backslash may be half a character.
-fn reads_oddly(collation: u8) -> bool {
+fn reads_oddly(collation: u16) -> bool {
     matches!(collation, 1 | 13 | 28 | 35 | 84 | 87 | 88 | 90 | 95 | 96 | 248..=250)
 }
 
@@ -144,6 +162,11 @@ impl Tied {
     /// The node that it is tied to.
     pub fn node(&self) -> Option<usize> {
         self.lease.as_ref().map(|lease| lease.node)
+    }
+
+    /// The lease itself: the session lets go of it.
+    pub fn into_lease(mut self) -> Option<Lease> {
+        self.lease.take()
     }
 
     /// The lease again, to run a statement on; the node counts as pinned until `self` is dropped.

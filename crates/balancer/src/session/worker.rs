@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::TcpStream as StdStream;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,36 +13,57 @@ use cluster::NodeId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
+use super::logins::Logins;
+use super::memory::Memory;
+use super::roster::{ASKS, Ask, Asker, Roster};
+use super::seats::Seats;
+use crate::accounts::Accounts;
+use crate::accounts::known::Known;
 use crate::config::Config;
-use crate::pool::connect::{Connection, Key};
+use crate::pool::budget::Budgets;
+use crate::pool::connect::{Connection, Key, connect};
 use crate::pool::image::Image;
+use crate::pool::lease::Lease;
 use crate::pool::statements::Texts;
 use crate::pool::{Place, Pools, Want};
 use crate::route::strategy::Spread;
+use crate::sql::classify::Marks;
 use crate::telemetry::Sighting;
 use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, ViewCell};
 use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::compression::Packers;
+use crate::wire::handshake::Greeting;
 
-/// How often idle connections are looked at.
-const REAP: Duration = Duration::from_secs(1);
 /// A node that a read has waited for in vain is not waited for again for so long.
 const BEHIND: Duration = Duration::from_secs(1);
 
 /// What clients are shown as the server: what the nodes show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Face {
     /// The version as it stands in the greeting.
     pub version: Vec<u8>,
     /// The default collation.
     pub collation: u8,
+    /// What clients are offered: what the balancer and the nodes both can.
+    pub capabilities: Capabilities,
+}
+
+impl Face {
+    /// As a node greets. What one node lacks is not offered again, so that sessions can move between all of them.
+    fn of(&self, greeting: &Greeting) -> Self {
+        Self {
+            version: greeting.version.clone(),
+            collation: greeting.collation,
+            capabilities: self.capabilities.offered_before(greeting.capabilities),
+        }
+    }
 }
 
 /// What all threads of the data plane share. Touched per statement are only the view and the stop.
@@ -50,6 +71,8 @@ pub struct Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// Who may log in.
+    pub accounts: Arc<Accounts>,
     /// How clients are met and nodes are reached under TLS.
     pub certificates: Arc<Certificates>,
     /// The topology.
@@ -66,22 +89,41 @@ pub struct Shared {
     pub next_id: AtomicU32,
     /// How the nodes greet; until the first connection a guess.
     pub face: ArcSwap<Face>,
+    /// Beats once a second, for what each thread does now and then. A timer of a thread's own would make every wait for
+    /// the next packet one with an end, which costs at each statement.
+    pub beat: watch::Sender<()>,
     /// When the data plane started.
     pub started: Instant,
+    /// How many connections to nodes there may be.
+    pub budgets: Arc<Budgets>,
+    /// What sessions hold in buffers.
+    pub memory: Arc<Memory>,
+    /// Clients that have not logged in, over all threads.
+    pub logging_in: AtomicUsize,
+    /// Clients by account.
+    pub seats: Arc<Seats>,
+    /// Asks the threads about their sessions.
+    pub asker: Asker,
+    asked: Box<[Mutex<Option<mpsc::Receiver<Ask>>>]>,
 }
 
 impl Shared {
     /// What `workers` threads are to share.
     pub fn new(
         config: Arc<Config>,
+        accounts: Arc<Accounts>,
         certificates: Arc<Certificates>,
         view: Arc<ViewCell>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
         stop: CancellationToken,
         workers: usize,
     ) -> Self {
+        let budgets = Arc::new(Budgets::new(config.pool.max, workers));
+        let memory = Arc::new(Memory::new(config.limits.memory_bytes));
+        let (asks, asked): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(ASKS)).unzip();
         Self {
             config,
+            accounts,
             certificates,
             view,
             sightings,
@@ -89,8 +131,19 @@ impl Shared {
             clients: AtomicUsize::new(0),
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             next_id: AtomicU32::new(1),
-            face: ArcSwap::from_pointee(Face { version: b"5.5.5-10.11.0-MariaDB".to_vec(), collation: 45 }),
+            face: ArcSwap::from_pointee(Face {
+                version: b"5.5.5-10.11.0-MariaDB".to_vec(),
+                collation: 45,
+                capabilities: Capabilities::OFFERED,
+            }),
+            beat: watch::channel(()).0,
             started: Instant::now(),
+            budgets,
+            memory,
+            logging_in: AtomicUsize::new(0),
+            seats: Arc::default(),
+            asker: Asker::new(asks),
+            asked: asked.into_iter().map(|asked| Mutex::new(Some(asked))).collect(),
         }
     }
 }
@@ -110,6 +163,10 @@ pub struct Worker {
     pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
+    /// Its sessions.
+    pub roster: Roster,
+    /// Clients that have not logged in.
+    pub logins: Logins,
     /// The state of a fresh session; the same for all, so that comparing is cheap.
     pub fresh: Rc<Image>,
     random: RefCell<StdRng>,
@@ -122,19 +179,21 @@ pub struct Worker {
 impl Worker {
     /// Begins on the thread that calls: starts the tasks that watch the view and close idle connections.
     pub fn start(number: usize, shared: Arc<Shared>) -> Rc<Self> {
-        let workers = shared.sessions.len();
         let mut random = seeded();
         let worker = Rc::new(Self {
             pools: Pools::new(
-                shared.config.pool.clone(),
+                shared.config.clone(),
                 shared.certificates.clone(),
-                workers,
+                number,
+                shared.budgets.clone(),
                 shared.sightings.clone(),
             ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
             packers: Packers::default(),
             texts: Texts::default(),
+            roster: Roster::default(),
+            logins: Logins::default(),
             fresh: Rc::default(),
             random: RefCell::new(random),
             behind: RefCell::default(),
@@ -172,10 +231,14 @@ impl Worker {
         let _ = tokio::time::timeout(limit, none_left).await;
     }
 
-    /// Obeys each new view, and once a second closes what has been idle for too long.
+    /// Obeys each new view, hears other threads and whoever asks, and once a second closes what has been idle for too
+    /// long and makes what is to be kept ready.
     async fn watch(self: Rc<Self>) {
         let mut generation = self.shared.view.watch();
-        let mut reap = tokio::time::interval(REAP);
+        let mut beat = self.shared.beat.subscribe();
+        let asked = &self.shared.asked[self.number];
+        let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut asked = asked.expect("a thread begins once");
         loop {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
@@ -185,21 +248,61 @@ impl Worker {
                     }
                     self.pools.obey(&self.shared.view.load());
                 }
-                now = reap.tick() => self.pools.reap(now),
+                () = self.shared.budgets.called(self.number) => self.pools.called(Instant::now()),
+                Some(ask) = asked.recv() => {
+                    let view = self.shared.view.load();
+                    let name = |node| view.node(node).map(|node| node.id.to_string()).unwrap_or_default();
+                    self.roster.answer(ask, &name);
+                }
+                Ok(()) = beat.changed() => {
+                    self.roster.tick();
+                    self.pools.reap(Instant::now());
+                    self.clone().warm();
+                }
             }
         }
     }
 
+    /// Makes connections to serving nodes where the warm minimum is not kept.
+    fn warm(self: Rc<Self>) {
+        let view = self.shared.view.load();
+        for node in view.nodes.iter().filter(|node| node.state == NodeState::Serving) {
+            let Some((key, missing)) = self.pools.lacks(node.index) else { continue };
+            let (worker, place) = (self.clone(), Place::of(node));
+            tokio::task::spawn_local(async move {
+                let Some(account) = worker.shared.accounts.by_id(key.account) else { return };
+                let account = &account;
+                let want = Want { key: &key, image: &worker.fresh, owner: 0 };
+                let made = (0..missing).map(|_| worker.pools.make(&place, account, want));
+                let made = futures_util::future::join_all(made).await;
+                made.into_iter().flatten().for_each(|lease| lease.release(0, false, Instant::now()));
+            });
+        }
+    }
+
+    /// Takes in a connection whose session is over. What the session left there, the node forgets, if it is known to be
+    /// what a reset undoes; else the connection is closed.
+    pub fn recycle(self: &Rc<Self>, mut lease: Lease, ties: Marks) {
+        if ties.any(Marks::UNKNOWN) {
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            if lease.reset().await.is_ok() {
+                lease.release(0, false, Instant::now());
+            }
+        });
+    }
+
     /// Connects once to any node, so that the first client is greeted as the nodes greet.
     async fn learn_face(self: Rc<Self>) {
-        let key = Key { account: 0, capabilities: Capabilities::default(), collation: 45 };
-        let Some(account) = self.shared.config.accounts.first() else { return };
+        let key = Key { account: Default::default(), capabilities: Capabilities::default(), collation: 45 };
+        let operator = Known::plain(&self.shared.config.operator);
+        let limit = Duration::from_millis(self.shared.config.pool.connect_ms);
         let places: Vec<Place> = self.shared.view.load().nodes.iter().map(Place::of).collect();
         for place in places {
-            let want = Want { key: &key, image: &self.fresh, owner: 0 };
-            if let Ok(lease) = self.pools.take(&place, account, want).await {
-                self.show_face_of(&lease);
-                return lease.release(0, false, Instant::now());
+            let tls = self.shared.certificates.to_node(place.id.as_str(), place.address.ip());
+            if let Ok(connection) = connect(&place, &operator, key, 0, tls, limit).await {
+                return self.show_face_of(&connection);
             }
         }
     }
@@ -207,18 +310,23 @@ impl Worker {
     /// Greets clients from now on as this node does.
     pub fn show_face_of(&self, connection: &Connection) {
         let shown = self.shared.face.load();
-        if shown.version != connection.greeting.version || shown.collation != connection.greeting.collation {
-            let greeting = &connection.greeting;
-            let face = Face { version: greeting.version.clone(), collation: greeting.collation };
+        let face = shown.of(&connection.greeting);
+        if **shown != face {
             self.shared.face.store(Arc::new(face));
         }
     }
 
     /// Bytes that nobody can foresee, without zeros.
     pub fn scramble(&self) -> Vec<u8> {
-        let mut bytes = [0; SCRAMBLE];
+        self.scramble_of(SCRAMBLE)
+    }
+
+    /// As [`Worker::scramble`], of another length.
+    pub fn scramble_of(&self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
         self.random.borrow_mut().fill_bytes(&mut bytes);
-        bytes.iter().map(|byte| byte % 94 + 33).collect()
+        bytes.iter_mut().for_each(|byte| *byte = *byte % 94 + 33);
+        bytes
     }
 
     /// A number that stands for one client's types of parameters.

@@ -3,6 +3,9 @@
 //! A frame begins with 3 bytes of length, a sequence number, and 3 bytes of the length when unpacked, 0 for one that is
 //! not packed. Frames are counted over both directions, from 0 with each command. Sources: the MySQL internals manual,
 //! "Compression", and the MariaDB knowledge base, "Protocol differences".
+//!
+//! Servers let the number of the next packet follow the number of the next frame wherever they flush, and some clients
+//! expect it: after a command, after a file, and at the end of a result that is not the last. Elsewhere packets count on.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,7 +17,7 @@ use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 use zstd::bulk::Compressor;
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-use super::packet::HEADER as PACKET_HEADER;
+use super::packet::{HEADER as PACKET_HEADER, header};
 
 /// Bytes before a frame's content.
 const HEADER: usize = 7;
@@ -60,6 +63,8 @@ pub struct Compression {
     packers: Packers,
     /// The number of the next frame in either direction.
     sequence: u8,
+    /// Added to the numbers of packets on their way out, and how much of the packet under way is left.
+    shift: (u8, usize),
     /// The longest packet that is allowed, in bytes.
     limit: usize,
     /// What has come and is not unpacked.
@@ -116,15 +121,32 @@ fn invalid(why: &'static str) -> io::Error {
 impl Compression {
     /// Begins between two commands. Packets of more than `limit` bytes are refused before they are unpacked.
     pub fn new(algorithm: Algorithm, limit: usize, packers: Packers) -> Self {
-        Self { algorithm, packers, sequence: 0, limit, packed: BytesMut::new(), begun: None }
+        Self { algorithm, packers, sequence: 0, shift: (0, 0), limit, packed: BytesMut::new(), begun: None }
     }
 
     /// A command begins: frames count from 0 again.
     pub fn begin_command(&mut self) {
         self.sequence = 0;
+        self.shift = (0, 0);
         if self.packed.is_empty() && self.packed.capacity() > KEPT {
             self.packed = BytesMut::new();
         }
+    }
+
+    /// What is sent next begins with the packet of this number; clients expect it under the number of the frame.
+    pub fn follow_frames(&mut self, next: u8) {
+        self.shift = (self.sequence.wrapping_sub(next), 0);
+    }
+
+    /// Gives packets their new numbers; these bytes may begin and end within one.
+    fn renumber(&mut self, bytes: &mut [u8]) {
+        let (shift, left) = &mut self.shift;
+        let mut at = *left;
+        while let Some((length, sequence)) = bytes.get(at..).and_then(header) {
+            bytes[at + PACKET_HEADER - 1] = sequence.wrapping_add(*shift);
+            at += PACKET_HEADER + length;
+        }
+        *left = at.saturating_sub(bytes.len());
     }
 
     /// Where to put what comes from the wire.
@@ -194,23 +216,32 @@ impl Compression {
         Ok(Some((length, unpacked)))
     }
 
-    /// These bytes as frames.
+    /// These bytes, of packets whose headers are whole, as frames.
     pub fn pack(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if self.shift.0 == 0 {
+            return self.frames(bytes);
+        }
+        let mut bytes = bytes.to_vec();
+        self.renumber(&mut bytes);
+        self.frames(&bytes)
+    }
+
+    fn frames(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len() + HEADER * (1 + bytes.len() / FRAME));
         let mut tools = self.packers.0.borrow_mut();
         for part in bytes.chunks(FRAME) {
             let start = out.len();
             out.resize(start + HEADER + part.len(), 0);
-            let (header, content) = out[start..].split_at_mut(HEADER);
+            let (head, content) = out[start..].split_at_mut(HEADER);
             let packed = if part.len() < WORTH_IT { None } else { tools.pack(self.algorithm, part, content) };
             if packed.is_none() {
                 content.copy_from_slice(part);
             }
             let length = packed.unwrap_or(part.len());
             let unpacked = if packed.is_some() { part.len() } else { 0 };
-            header[..3].copy_from_slice(&(length as u32).to_le_bytes()[..3]);
-            header[3] = self.sequence;
-            header[4..].copy_from_slice(&(unpacked as u32).to_le_bytes()[..3]);
+            head[..3].copy_from_slice(&(length as u32).to_le_bytes()[..3]);
+            head[3] = self.sequence;
+            head[4..].copy_from_slice(&(unpacked as u32).to_le_bytes()[..3]);
             out.truncate(start + HEADER + length);
             self.sequence = self.sequence.wrapping_add(1);
         }
@@ -360,6 +391,17 @@ mod tests {
         assert_eq!(side.pack(&[7; 50])[3..7], [1, 50, 0, 0], "this one is");
         side.begin_command();
         assert_eq!(side.pack(&[7])[3], 0);
+    }
+
+    #[test]
+    fn packets_follow_the_frames_where_a_server_flushes() {
+        let mut side = side(Algorithm::Zlib);
+        side.sequence = 5;
+        side.follow_frames(250);
+        // Three packets in two writes, of which the first ends within the second packet.
+        let sent = [side.pack(&[1, 0, 0, 250, 7, 2, 0, 0, 251, 7]), side.pack(&[7, 0, 0, 0, 252])].concat();
+        let plain = [&sent[HEADER..HEADER + 10], &sent[2 * HEADER + 10..]].concat();
+        assert_eq!(plain, [1, 0, 0, 5, 7, 2, 0, 0, 6, 7, 7, 0, 0, 0, 7]);
     }
 
     #[test]

@@ -248,6 +248,11 @@ impl Scanner {
         self.skip == 0 && !self.continued
     }
 
+    /// Whether `at` stands between two results, or before the first.
+    pub fn between_results(&self) -> bool {
+        matches!(self.phase, Phase::First(_)) && self.between_packets()
+    }
+
     /// Walks on over `bytes`.
     pub fn step(&mut self, bytes: &[u8]) -> Result<Step, Malformed> {
         loop {

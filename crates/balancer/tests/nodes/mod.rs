@@ -11,6 +11,7 @@ use std::time::Duration;
 use balancer::config::{Account, Config, Node as NodeConfig};
 use balancer::dataplane::{self, DataPlane};
 use balancer::telemetry::{Meter, Sighting};
+use balancer::tls::Certificates;
 use balancer::view::{ClusterView, NodeState, NodeView, Strategy, ViewCell};
 use cluster::{NodeId, Role};
 use mysql_async::prelude::Queryable;
@@ -24,6 +25,7 @@ pub struct Node {
     folder: tempfile::TempDir,
     pub port: u16,
     number: u32,
+    arguments: Vec<String>,
 }
 
 /// A fresh data folder, made once and kept in the build folder; whoever is first puts it in place whole.
@@ -61,13 +63,18 @@ fn free_port() -> u16 {
 impl Node {
     /// Starts server `number` and makes the accounts; `shop` has no SUPER.
     pub async fn start(number: u32) -> Self {
+        Self::start_with(number, Vec::new()).await
+    }
+
+    /// As `start`, with further arguments for the server.
+    pub async fn start_with(number: u32, arguments: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let copied = Command::new("cp").arg("-r").arg(template()).arg(&data).status().unwrap();
         assert!(copied.success());
         let port = free_port();
-        let child = spawn(folder.path(), port, number);
-        let node = Self { child, folder, port, number };
+        let child = spawn(folder.path(), port, number, &arguments);
+        let node = Self { child, folder, port, number, arguments };
         let mut root = node.root().await;
         for sql in [
             "SET sql_log_bin = 0",
@@ -142,12 +149,12 @@ impl Node {
 
     /// Starts it again where it was.
     pub async fn restart(&mut self) {
-        self.child = spawn(self.folder.path(), self.port, self.number);
+        self.child = spawn(self.folder.path(), self.port, self.number, &self.arguments);
         drop(self.root().await);
     }
 }
 
-fn spawn(folder: &Path, port: u16, number: u32) -> Child {
+fn spawn(folder: &Path, port: u16, number: u32, arguments: &[String]) -> Child {
     Command::new("mariadbd")
         .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--performance-schema=OFF"])
@@ -158,6 +165,7 @@ fn spawn(folder: &Path, port: u16, number: u32) -> Child {
         .arg(format!("--pid-file={}", folder.join("pid").display()))
         .arg(format!("--port={port}"))
         .arg(format!("--server-id={number}"))
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(folder.join("log")).unwrap())
         .spawn()
@@ -187,6 +195,7 @@ pub fn opts(port: u16, user: &str, password: &str) -> OptsBuilder {
 pub struct Front {
     pub plane: DataPlane,
     pub view: Arc<ViewCell>,
+    pub certificates: Arc<Certificates>,
     pub sightings: mpsc::Receiver<(NodeId, Sighting)>,
     pub stop: CancellationToken,
 }
@@ -205,6 +214,7 @@ impl Front {
             strategy: Strategy::RoundRobin,
             consistency: Default::default(),
             accounts: vec![account("shop", "secret"), account("root", "")],
+            auth: Default::default(),
             operator: account("root", ""),
             replication: account("repl", "repl"),
             nodes: Vec::<NodeConfig>::new(),
@@ -233,8 +243,10 @@ impl Front {
         let view = Arc::new(ViewCell::new(first));
         let (sender, sightings) = mpsc::channel(64);
         let stop = CancellationToken::new();
-        let plane = dataplane::start(Arc::new(config), view.clone(), sender, stop.clone()).unwrap();
-        Self { plane, view, sightings, stop }
+        let certificates = Arc::new(Certificates::load(&config).unwrap());
+        let plane =
+            dataplane::start_with(Arc::new(config), certificates.clone(), view.clone(), sender, stop.clone());
+        Self { plane: plane.unwrap(), view, certificates, sightings, stop }
     }
 
     /// Publishes a changed view.

@@ -105,10 +105,13 @@ impl Session {
     }
 
     async fn take(&self, place: &Place) -> Result<Lease, PoolError> {
-        let account = &self.worker.shared.config.accounts[self.key.account];
         self.worker
             .pools
-            .take(place, account, Want { key: &self.key, image: &self.state.image, owner: self.client.id })
+            .take(
+                place,
+                &self.account,
+                Want { key: &self.key, image: &self.state.image, owner: self.client.id },
+            )
             .await
     }
 
@@ -148,7 +151,7 @@ impl Session {
     ) -> Result<bool, Gone> {
         let message = error.to_string();
         match error {
-            PoolError::Full(_) => {
+            PoolError::Full { .. } => {
                 self.client.error(1040, "08004", &format!("Too many connections: {message}")).await?;
                 return Ok(false);
             }

@@ -189,6 +189,9 @@ async fn pass_on(
     client.stream.write_all(&buffer[..scanner.at]).await?;
     buffer.advance(std::mem::take(&mut scanner.at));
     client.sequence = scanner.sequence.wrapping_add(1);
+    if scanner.between_results() {
+        client.stream.follow_frames(client.sequence);
+    }
     Ok(())
 }
 
@@ -253,6 +256,7 @@ async fn pass_file(connection: &mut Connection, client: &mut Client) -> Result<i
                     outcome = connection.stream.write_all(&client.buffer[..HEADER]).await;
                 }
                 client.buffer.advance(HEADER);
+                client.stream.follow_frames(client.sequence);
                 return Ok(outcome);
             }
             continue;

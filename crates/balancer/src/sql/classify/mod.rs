@@ -34,6 +34,8 @@ pub enum Kind {
     Rollback,
     /// `SHOW tpcw STATUS`: the balancer answers.
     Status,
+    /// `SHOW tpcw SESSIONS`: the balancer answers.
+    Sessions,
     /// `EXPLAIN ROUTE …`: the balancer answers; the statement begins at this byte.
     ExplainRoute(usize),
     /// `KILL`: node connections are not the client's to kill.

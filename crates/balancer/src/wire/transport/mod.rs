@@ -173,6 +173,15 @@ impl Transport {
         }
     }
 
+    /// What is sent next begins with the packet of this number, and a server would have flushed before it.
+    pub fn follow_frames(&mut self, next: u8) {
+        if let Link::Layered(layered) = &mut self.link
+            && let Some(compression) = &mut layered.compression
+        {
+            compression.follow_frames(next);
+        }
+    }
+
     fn take_plain(&mut self) -> io::Result<Socket> {
         match std::mem::replace(&mut self.link, Link::Closed) {
             Link::Plain(socket) => Ok(socket),
