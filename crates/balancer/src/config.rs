@@ -6,6 +6,7 @@
 mod host;
 pub mod tls;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -125,6 +126,12 @@ impl Config {
                 return fail(key, "0 is not allowed; at least 1".into());
             }
         }
+        if self.pool.max == 0 || self.pool.min > self.pool.max {
+            let problem =
+                format!("{} is not allowed; at least 1, and `pool.min`, {}", self.pool.max, self.pool.min);
+            return fail("pool.max", problem);
+        }
+        self.limits.check()?;
         self.tls.check()?;
         self.nodes_tls.check(&self.nodes)?;
         self.elastic.check()
@@ -306,19 +313,23 @@ impl Default for Elastic {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pool {
-    /// At most.
+    /// At most, over all threads.
     pub max: usize,
+    /// So many are kept open, of the kind that was asked for last; none before the first client.
+    pub min: usize,
     /// Waiting for a free one longer than this fails the statement.
     pub wait_ms: u64,
     /// Making one longer than this fails.
     pub connect_ms: u64,
-    /// Idle ones are closed after this long.
+    /// Idle ones beyond `min` are closed after this long.
     pub idle_ms: u64,
+    /// Older ones are closed as soon as they are idle, up to a tenth earlier so that they do not all end together; 0: never.
+    pub age_ms: u64,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { max: 256, wait_ms: 10_000, connect_ms: 2_000, idle_ms: 300_000 }
+        Self { max: 256, min: 0, wait_ms: 10_000, connect_ms: 2_000, idle_ms: 300_000, age_ms: 3_600_000 }
     }
 }
 
@@ -336,10 +347,63 @@ pub struct Limits {
     pub idle_ms: u64,
     /// A read that waits longer for a node's answer is given up and tried elsewhere; 0: never.
     pub read_ms: u64,
+    /// Clients at a time that have not logged in; beyond, the ones that take longest are cut.
+    pub logins: usize,
+    /// What all sessions may hold in buffers in all, in bytes, not counting the first 64 KiB of each: long commands, kept
+    /// parameters, prepared texts. Whoever needs more gets error 1041.
+    pub memory_bytes: usize,
+    /// Limits of single accounts, by name.
+    pub accounts: BTreeMap<String, AccountLimits>,
+}
+
+/// What one account may use up; what is absent is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountLimits {
+    /// Clients at a time; one more gets error 1226.
+    pub clients: Option<usize>,
+    /// Connections to one node; statements beyond wait for one of them.
+    pub node_connections: Option<usize>,
+}
+
+impl Limits {
+    /// The limits of an account.
+    pub fn of(&self, account: &str) -> AccountLimits {
+        self.accounts.get(account).copied().unwrap_or_default()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, problem: String| Err(ConfigError { key: format!("limits.{key}"), problem });
+        for (key, value, least) in [
+            ("clients", self.clients, 1),
+            ("packet_bytes", self.packet_bytes, 1024),
+            ("logins", self.logins, 1),
+            ("memory_bytes", self.memory_bytes, 1 << 20),
+        ] {
+            if value < least {
+                return fail(key, format!("{value} is not allowed; at least {least}"));
+            }
+        }
+        for (name, limits) in &self.accounts {
+            if limits.clients == Some(0) || limits.node_connections == Some(0) {
+                return fail(&format!("accounts.{name}"), "0 is not allowed; at least 1, or nothing".into());
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { clients: 10_000, packet_bytes: 64 << 20, login_ms: 10_000, idle_ms: 0, read_ms: 0 }
+        Self {
+            clients: 10_000,
+            packet_bytes: 64 << 20,
+            login_ms: 10_000,
+            idle_ms: 0,
+            read_ms: 0,
+            logins: 1_000,
+            memory_bytes: 1 << 30,
+            accounts: BTreeMap::new(),
+        }
     }
 }

@@ -7,13 +7,15 @@ use cluster::{NodeId, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::admin::api::{EventRow, NodeRow, Settings, Status};
+use crate::admin::api::{EventRow, NodeRow, Sessions, Settings, Status};
 use crate::config::{ConfigError, Elastic};
 use crate::elastic::Thought;
 use crate::event::{ClusterEvent, EventLog};
 use crate::executor::{Order, Progress};
 use crate::health::{Board, durability};
 use crate::request::{Action, Request};
+use crate::session::roster::Pins;
+use crate::session::worker::Shared;
 use crate::tls::{self, Certificates, TlsError};
 use crate::view::{NodeState, NodeView, Strategy, ViewCell};
 
@@ -54,6 +56,8 @@ pub struct Handle {
     pub(crate) elastic: watch::Sender<Elastic>,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) started: Instant,
+    /// The data plane, once it has started.
+    pub(crate) plane: Option<Arc<Shared>>,
 }
 
 impl Handle {
@@ -125,6 +129,23 @@ impl Handle {
         view.nodes.iter().map(|node| self.row(node)).collect()
     }
 
+    /// The sessions, `limit` at most, and how many there are.
+    pub async fn sessions(&self, pinned: bool, limit: usize) -> Sessions {
+        let Some(plane) = &self.plane else { return Sessions::default() };
+        let counts = plane.asker.counts().await;
+        let by_cause = Pins::NAMES.into_iter().map(str::to_owned).zip(counts.by_cause).collect();
+        Sessions {
+            sessions: counts.sessions,
+            running: counts.running,
+            pinned: counts.pinned,
+            pinned_by: by_cause,
+            logging_in: plane.logging_in.load(Relaxed),
+            memory_bytes: plane.memory.used(),
+            memory_refusals: plane.memory.refused(),
+            list: if limit == 0 { Vec::new() } else { plane.asker.sessions(pinned, limit).await },
+        }
+    }
+
     /// The events with a number above `after`, oldest first.
     pub fn events_after(&self, after: u64) -> Vec<EventRow> {
         self.events.after(after).iter().map(event_row).collect()
@@ -148,6 +169,11 @@ impl Handle {
             in_flight: meter.in_flight.load(Relaxed),
             pinned: meter.pinned.load(Relaxed),
             connections: meter.connections.load(Relaxed),
+            waiting: meter.waiting.load(Relaxed),
+            waits: meter.waited.snapshot(),
+            wait_timeouts: meter.wait_timeouts.load(Relaxed),
+            opened: meter.opened.load(Relaxed),
+            resets: meter.resets.load(Relaxed),
             lag_ms: (lag >= 0).then_some(lag as f64),
             ping_ms: meter.ping_us.load(Relaxed) as f64 / 1e3,
             read_only: meter.read_only.load(Relaxed),

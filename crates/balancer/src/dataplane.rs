@@ -24,6 +24,8 @@ use crate::view::ViewCell;
 
 /// Clients that may wait between being accepted and being taken by their thread.
 const HANDOVER: usize = 1024;
+/// How often threads look at what is idle.
+const BEAT: Duration = Duration::from_secs(1);
 /// After the stop, sessions have so long to end by themselves.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -40,6 +42,11 @@ impl DataPlane {
     /// Clients connected now.
     pub fn clients(&self) -> usize {
         self.shared.clients.load(Relaxed)
+    }
+
+    /// What its threads share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 
     /// Waits until all its threads have ended, which they do shortly after the token is cancelled.
@@ -81,21 +88,41 @@ pub fn start_with(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { cores } else { config.workers };
     let shared = Arc::new(Shared::new(config, certificates, view, sightings, stop, workers));
+    let beat = shared.clone();
+    let mut threads = vec![spawn("balancer-beat".to_owned(), move || run_beat(&beat))?];
     let mut listener = Some(listener);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(HANDOVER)).unzip();
-    let threads = receivers
-        .into_iter()
-        .enumerate()
-        .map(|(number, receiver)| {
-            let accept = listener.take().map(|listener| (listener, senders.clone()));
-            let shared = shared.clone();
-            std::thread::Builder::new()
-                .name(format!("balancer-{number}"))
-                .spawn(move || run_worker(number, shared, receiver, accept))
-        })
-        .collect::<io::Result<Vec<_>>>()
-        .inspect_err(|_| shared.stop.cancel())?;
+    for (number, receiver) in receivers.into_iter().enumerate() {
+        let accept = listener.take().map(|listener| (listener, senders.clone()));
+        let of_worker = shared.clone();
+        let worker = spawn(format!("balancer-{number}"), move || {
+            run_worker(number, of_worker, receiver, accept);
+        });
+        threads.push(worker.inspect_err(|_| shared.stop.cancel())?);
+    }
     Ok(DataPlane { address, shared, threads })
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(run)
+}
+
+/// The life of the thread that beats for the others.
+fn run_beat(shared: &Shared) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime for the beat of the balancer");
+            return shared.stop.cancel();
+        }
+    };
+    runtime.block_on(async {
+        let mut interval = tokio::time::interval(BEAT);
+        while shared.stop.run_until_cancelled(interval.tick()).await.is_some() {
+            shared.beat.send_replace(());
+        }
+    });
 }
 
 fn bind(address: SocketAddr) -> io::Result<StdListener> {

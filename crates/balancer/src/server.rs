@@ -134,12 +134,13 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
         None => Saved::default(),
     };
     let stop = stop.child_token();
-    let control = Control::start(&config, nodes, saved, &stop).await.inspect_err(|_| stop.cancel())?;
+    let mut control = Control::start(&config, nodes, saved, &stop).await.inspect_err(|_| stop.cancel())?;
     let listen = |what, address| move |source| StartError::Listen { what, address, source };
     let (view, certificates) = (control.handle.view.clone(), control.handle.certificates.clone());
     let plane = dataplane::start_with(config.clone(), certificates, view, control.sightings, stop.clone())
         .map_err(listen("clients", config.listen))
         .inspect_err(|_| stop.cancel())?;
+    control.handle.plane = Some(plane.shared());
     let admin_address = match config.admin {
         None => None,
         Some(address) => {
@@ -246,7 +247,9 @@ impl Control {
             tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
         }
         let started = Instant::now();
-        let handle = Handle { view, board, events, inbox, progress, thought, elastic, certificates, started };
+        let plane = None;
+        let handle =
+            Handle { view, board, events, inbox, progress, thought, elastic, certificates, started, plane };
         Self { handle, sightings, tasks }
     }
 }

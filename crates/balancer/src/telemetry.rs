@@ -129,6 +129,16 @@ pub struct Meter {
     pub errors: AtomicU64,
     /// Connections that the pools hold to it.
     pub connections: AtomicU32,
+    /// Statements that wait in line for a connection.
+    pub waiting: AtomicU32,
+    /// How long those waited that had to, also in vain.
+    pub waited: Latencies,
+    /// Statements that waited in vain.
+    pub wait_timeouts: AtomicU64,
+    /// Connections that were made.
+    pub opened: AtomicU64,
+    /// Sessions of the node that were reset for somebody else.
+    pub resets: AtomicU64,
     /// Time from sending a read to the last byte of its answer.
     pub read_latency: Latencies,
     /// The same for everything else.

@@ -235,3 +235,20 @@ async fn files_are_loaded_through_the_balancer() {
         assert_eq!(count, 10_000 * round);
     }
 }
+
+#[tokio::test]
+async fn a_client_that_sets_wait_timeout_is_held_to_it() {
+    let server = Node::start(1).await;
+    let front = Front::start(&[&server]);
+    let (mut hasty, mut patient) = (front.client().await, front.client().await);
+    hasty.query_drop("SET wait_timeout = 1").await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while front.plane.clients() > 1 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("the idle client is sent away");
+    assert!(hasty.query_drop("SELECT 1").await.is_err());
+    patient.query_drop("SELECT 1").await.unwrap();
+}

@@ -3,14 +3,17 @@
 //! The room reads and writes files and knows no process: everything here works on a run folder alone. Times in rows are
 //! seconds since the start of the load, latencies are milliseconds, both as decimal fractions.
 
+pub mod compare;
 mod error;
 pub mod folder;
+pub mod history;
 pub mod html;
 pub mod plot;
 pub mod png;
 pub mod record;
 mod render;
 pub mod run_dir;
+pub mod statistics;
 pub mod summary;
 pub mod text;
 pub mod thresholds;

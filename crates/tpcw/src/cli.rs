@@ -24,13 +24,14 @@ Examples:
   tpcw cluster fail primary kill         … and driven by hand
   tpcw balance --config balancer.toml    the balancer alone, for your own nodes
   tpcw report reports/elastic/latest     plots and page again, no server needed
+  tpcw compare A B                       has B become slower than A?
 
 Exit codes:
   0    done, and every threshold held
-  1    a threshold or a data condition failed
+  1    a threshold or a data condition failed, or a regression was found
   2    the command line or a file is wrong
   3    the surroundings failed (no server program, target out of reach, disk full)
-  4    no verdict can be given (generator overloaded, too few samples)
+  4    no verdict can be given (generator overloaded, too few samples, comparison inconclusive)
   130  interrupted, after cleaning up";
 
 /// The commands.
@@ -48,6 +49,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Make plots and page again from a run folder
     Report(ReportArgs),
+    /// Hold a run, or a row of runs, against another: improved, unchanged, regressed or inconclusive
+    Compare(CompareArgs),
+    /// Where the level of many runs changed
+    History(HistoryArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -263,6 +268,69 @@ pub struct ReportArgs {
     /// A run folder
     pub dir: PathBuf,
     /// Print summary.json on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tpcw compare`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tpcw compare reports/baseline reports/smoke/latest
+  tpcw compare before/ after/ --interleaved        folders of runs, paired by the order of their names
+  tpcw compare A B --format markdown --out pr.md
+
+Exit codes: 0 improved or unchanged, 1 regressed, 2 not comparable, 4 inconclusive.")]
+pub struct CompareArgs {
+    /// A run folder, or a folder of run folders
+    pub baseline: PathBuf,
+    /// The same, to be judged
+    pub candidate: PathBuf,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub format: FormatArg,
+    /// Write the answer into this file, and the table on the terminal
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Changes within so many per cent are no matter
+    #[arg(long, default_value_t = 5.0, value_name = "PCT")]
+    pub smallest_effect: f64,
+    /// The chance of a false alarm that is allowed
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    pub level: f64,
+    /// Length of a block in seconds
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub block: u32,
+    /// Spread of one and the same run when it is repeated on this machine, in per cent (standard deviation)
+    #[arg(long, default_value_t = 5.0, value_name = "PCT")]
+    pub run_noise: f64,
+    /// The runs of both sides took turns: nothing has to be allowed for what the machine did in between
+    #[arg(long)]
+    pub interleaved: bool,
+    /// Compare although the runs differ in something that matters
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How a comparison is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// A table for a terminal
+    Text,
+    /// For a pull request
+    Markdown,
+    /// Everything, for programs
+    Json,
+    /// A test case a figure, for CI
+    Junit,
+}
+
+/// `tpcw history`.
+#[derive(Args, Clone, Debug)]
+pub struct HistoryArgs {
+    /// A folder of run folders, such as reports/smoke
+    pub dir: PathBuf,
+    /// As JSON
     #[arg(long)]
     pub json: bool,
 }

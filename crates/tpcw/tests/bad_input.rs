@@ -13,7 +13,7 @@ fn a_wrong_command_line_or_file_ends_with_2_and_says_what_is_allowed() {
     place.write("misspelt.toml", &SMALL.replace("sessions", "sesions"));
     place.write("senseless.toml", &SMALL.replace("seconds = 1", "seconds = 0"));
     place.write("balancer.toml", "listen = '127.0.0.1:0'\nnodez = []\n");
-    let table: [(&[&str], &[&str]); 12] = [
+    let table: [(&[&str], &[&str]); 15] = [
         (&["run", "elastik"], &["no workload `elastik`", "elastic, smoke"]),
         (&["run", "misspelt.toml"], &["misspelt.toml", "line 3, column 1", "sesions", "sessions"]),
         (&["run", "senseless.toml"], &["senseless.toml:7:1", "seconds = 0", "1 or more"]),
@@ -25,6 +25,9 @@ fn a_wrong_command_line_or_file_ends_with_2_and_says_what_is_allowed() {
         (&["load", "--target", "mysql://u:p@127.0.0.1:1/d", "--items", "0"], &["--items 0", "1 to 10000000"]),
         (&["balance", "--config", "balancer.toml"], &["balancer.toml", "nodez", "line 2"]),
         (&["report", "nowhere"], &["nowhere"]),
+        (&["compare", "nowhere", "."], &["nowhere", "neither a run folder nor"]),
+        (&["compare", ".", ".", "--smallest-effect", "0"], &["--smallest-effect 0", "0.1 to 100"]),
+        (&["history", "nowhere"], &["nowhere", "no run folders"]),
         (&["cluster", "--name", "a/b", "status"], &["a/b", "letters"]),
     ];
     for (words, expected) in table {

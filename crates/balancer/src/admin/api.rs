@@ -1,5 +1,6 @@
 //! What goes over the admin API, both ways.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use cluster::Role;
@@ -9,6 +10,7 @@ use crate::config::Elastic;
 use crate::elastic::Thought;
 use crate::event::EventKind;
 use crate::executor::Progress;
+use crate::session::roster::SessionRow;
 use crate::telemetry::LatencySnapshot;
 use crate::view::{NodeState, Strategy};
 
@@ -63,6 +65,21 @@ pub struct NodeRow {
     pub pinned: u32,
     /// Connections held to it.
     pub connections: u32,
+    /// Statements that wait in line for a connection to it.
+    #[serde(default)]
+    pub waiting: u32,
+    /// How long those waited that had to, also in vain.
+    #[serde(default)]
+    pub waits: LatencySnapshot,
+    /// Statements that waited in vain.
+    #[serde(default)]
+    pub wait_timeouts: u64,
+    /// Connections made to it.
+    #[serde(default)]
+    pub opened: u64,
+    /// Times that a session on it was reset for somebody else.
+    #[serde(default)]
+    pub resets: u64,
     /// How far its data is behind; absent when unknown.
     pub lag_ms: Option<f64>,
     /// The last probe's round trip; 0 before the first.
@@ -75,6 +92,27 @@ pub struct NodeRow {
     pub read_latency: LatencySnapshot,
     /// Time of everything else.
     pub write_latency: LatencySnapshot,
+}
+
+/// `GET /sessions?pinned=true&limit=N`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// Logged in.
+    pub sessions: usize,
+    /// With a statement under way.
+    pub running: usize,
+    /// Pinned to a node connection.
+    pub pinned: usize,
+    /// By cause; one session may count for several.
+    pub pinned_by: BTreeMap<String, usize>,
+    /// Clients that have not logged in.
+    pub logging_in: usize,
+    /// What sessions hold in buffers beyond their base, in bytes.
+    pub memory_bytes: usize,
+    /// How often `limits.memory_bytes` was in the way.
+    pub memory_refusals: u64,
+    /// The sessions, by id.
+    pub list: Vec<SessionRow>,
 }
 
 /// `GET /events?after=N`: a list of these, oldest first.

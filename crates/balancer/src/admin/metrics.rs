@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::api::{NodeRow, Status};
+use super::api::{NodeRow, Sessions, Status};
 use crate::telemetry::LatencySnapshot;
 use crate::view::NodeState;
 
@@ -10,7 +10,7 @@ use crate::view::NodeState;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
 /// The whole page.
-pub fn text(status: &Status, nodes: &[NodeRow]) -> String {
+pub fn text(status: &Status, nodes: &[NodeRow], sessions: &Sessions) -> String {
     let mut page = Page(String::new());
     page.single("tpcw_view_generation", "counter", "Number of the view", status.generation as f64);
     page.single("tpcw_serving_nodes", "gauge", "Nodes in service, primary included", status.serving as f64);
@@ -22,6 +22,7 @@ pub fn text(status: &Status, nodes: &[NodeRow]) -> String {
     page.single("tpcw_jobs_running", "gauge", "Jobs of the executor", running);
     let warnings = status.warnings.len() as f64;
     page.single("tpcw_warnings", "gauge", "Warnings on /status", warnings);
+    page.sessions(sessions);
     page.each(nodes, "tpcw_node_up", "gauge", "Whether the node is alive", |n| {
         Some(f64::from(u8::from(n.alive)))
     });
@@ -37,10 +38,21 @@ pub fn text(status: &Status, nodes: &[NodeRow]) -> String {
     });
     page.each(nodes, "tpcw_node_in_flight", "gauge", "Statements under way", |n| Some(n.in_flight.into()));
     page.each(nodes, "tpcw_node_connections", "gauge", "Connections held", |n| Some(n.connections.into()));
+    page.each(nodes, "tpcw_node_waiting", "gauge", "Statements waiting for a connection", |n| {
+        Some(n.waiting.into())
+    });
+    page.each(nodes, "tpcw_node_wait_timeouts_total", "counter", "Statements that waited in vain", |n| {
+        Some(n.wait_timeouts as f64)
+    });
+    page.each(nodes, "tpcw_node_opened_total", "counter", "Connections made", |n| Some(n.opened as f64));
+    page.each(nodes, "tpcw_node_resets_total", "counter", "Sessions of the node that were reset", |n| {
+        Some(n.resets as f64)
+    });
     page.each(nodes, "tpcw_node_lag_seconds", "gauge", "How far the data is behind", |n| {
         n.lag_ms.map(|ms| ms / 1e3)
     });
     page.each(nodes, "tpcw_node_ping_seconds", "gauge", "Round trip of a probe", |n| Some(n.ping_ms / 1e3));
+    page.latency(nodes, "tpcw_node_wait_seconds", "Time in line for a connection", |n| &n.waits);
     page.latency(nodes, "tpcw_node_read_seconds", "Time of reads", |n| &n.read_latency);
     page.latency(nodes, "tpcw_node_write_seconds", "Time of other statements", |n| &n.write_latency);
     page.0
@@ -63,6 +75,27 @@ impl Page {
     fn single(&mut self, name: &str, kind: &str, help: &str, value: f64) {
         self.head(name, kind, help);
         self.line(format_args!("{name} {value}"));
+    }
+
+    fn sessions(&mut self, sessions: &Sessions) {
+        for (name, kind, help, value) in [
+            ("tpcw_sessions", "gauge", "Clients logged in", sessions.sessions as f64),
+            (
+                "tpcw_sessions_running",
+                "gauge",
+                "Sessions with a statement under way",
+                sessions.running as f64,
+            ),
+            ("tpcw_logging_in", "gauge", "Clients that have not logged in", sessions.logging_in as f64),
+            ("tpcw_memory_bytes", "gauge", "Held in sessions' buffers", sessions.memory_bytes as f64),
+            ("tpcw_memory_refusals_total", "counter", "Refused for memory", sessions.memory_refusals as f64),
+        ] {
+            self.single(name, kind, help, value);
+        }
+        self.head("tpcw_sessions_pinned", "gauge", "Sessions pinned to a node connection, by cause");
+        for (cause, count) in &sessions.pinned_by {
+            self.line(format_args!("tpcw_sessions_pinned{{cause=\"{cause}\"}} {count}"));
+        }
     }
 
     fn each(

@@ -3,6 +3,7 @@
 //! | path | |
 //! |---|---|
 //! | `GET /status`, `/nodes`, `/events?after=N`, `/settings` | see [`api`] |
+//! | `GET /sessions` (`?pinned=true&limit=N`) | who is there, and what pins whom |
 //! | `POST /nodes/{node}/enable`, `disable`, `drain`, `promote` | 202 when taken |
 //! | `POST /scale/out`, `/scale/in` (`?node=NAME`) | 202 when taken |
 //! | `GET`, `PUT /strategy`; `GET`, `PUT /elastic` | settings that may change |
@@ -42,6 +43,8 @@ const CAUSE: &str = "admin API";
 
 /// A request's body may be so long, in bytes; the longest that makes sense has a few hundred.
 pub const BODY: usize = 16 << 10;
+/// Sessions that are told at once at most.
+const SESSIONS: usize = 10_000;
 /// Requests under way when everything is stopped may take so much longer.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -70,6 +73,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/nodes", get(async |State(handle): State<Handle>| Json(handle.nodes())))
         .route("/settings", get(async |State(handle): State<Handle>| Json(handle.settings())))
         .route("/events", get(events))
+        .route("/sessions", get(sessions))
         .route("/nodes/{node}/{action}", post(act))
         .route("/scale/{direction}", post(scale))
         .route("/strategy", get(strategy).put(set_strategy))
@@ -86,11 +90,12 @@ pub fn router(handle: Handle) -> Router {
         .with_state(handle)
 }
 
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 14] = [
     "GET /status",
     "GET /nodes",
     "GET /events?after=N",
     "GET /settings",
+    "GET /sessions?pinned={true|false}&limit=N",
     "POST /nodes/{node}/{enable|disable|drain|promote}",
     "POST /scale/{out|in}",
     "GET /strategy",
@@ -145,6 +150,30 @@ async fn events(State(handle): State<Handle>, query: Result<Query<After>, QueryR
         Ok(Query(After { after })) => Json(handle.events_after(after)).into_response(),
         Err(error) => {
             problem(StatusCode::BAD_REQUEST, error.body_text(), ["after=<number of the last event seen>"])
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhichSessions {
+    #[serde(default)]
+    pinned: bool,
+    limit: Option<usize>,
+}
+
+async fn sessions(
+    State(handle): State<Handle>,
+    query: Result<Query<WhichSessions>, QueryRejection>,
+) -> Response {
+    match query {
+        Ok(Query(which)) => {
+            let limit = which.limit.unwrap_or(SESSIONS).min(SESSIONS);
+            Json(handle.sessions(which.pinned, limit).await).into_response()
+        }
+        Err(error) => {
+            let allowed = ["pinned=true", "pinned=false", "limit=<at most 10000>"];
+            problem(StatusCode::BAD_REQUEST, error.body_text(), allowed)
         }
     }
 }
@@ -243,8 +272,9 @@ async fn reload_certificates(State(handle): State<Handle>) -> Response {
 }
 
 async fn metrics_text(State(handle): State<Handle>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&handle.status(), &handle.nodes()))
-        .into_response()
+    let sessions = handle.sessions(false, 0).await;
+    let text = metrics::text(&handle.status(), &handle.nodes(), &sessions);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 async fn ready(State(handle): State<Handle>) -> Response {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -129,7 +130,7 @@ impl Connection {
             return Ok(());
         }
         if !self.image.variables.iter().all(|(name, _)| image.get(name).is_some()) {
-            self.forget().await?;
+            self.reset().await?;
         }
         if self.image.schema != image.schema
             && let Some(schema) = &image.schema
@@ -146,8 +147,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Unsets all variables; what was prepared is gone with them. The schema stays.
-    async fn forget(&mut self) -> Result<(), AskError> {
+    /// Undoes what a session has left on the node: transaction, variables, temporary tables, locks, what was prepared. The
+    /// schema stays.
+    pub async fn reset(&mut self) -> Result<(), AskError> {
+        self.meter.resets.fetch_add(1, Relaxed);
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });

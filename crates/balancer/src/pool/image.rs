@@ -3,6 +3,7 @@
 //! Values are what the nodes themselves report after each statement (session tracking), so no SET has to be understood.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Schema and variables that differ from those of a fresh connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,6 +35,11 @@ impl Image {
     pub fn get(&self, name: &str) -> Option<&str> {
         let at = self.variables.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
         Some(&self.variables[at].1)
+    }
+
+    /// How long the session may be idle, if it has said so itself: `wait_timeout`, in seconds.
+    pub fn wait_timeout(&self) -> Option<Duration> {
+        self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
     }
 
     /// Whether a connection in this state can be brought into `other` without losing anything: nothing has to be unset.

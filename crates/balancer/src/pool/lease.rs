@@ -5,27 +5,45 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::NodePool;
+use super::budget::Slot;
 use super::connect::Connection;
+
+/// A connection with its right to exist.
+#[derive(Debug)]
+pub struct Pooled {
+    /// The connection. Closed before its slot is free for another one.
+    pub(super) connection: Connection,
+    #[expect(dead_code, reason = "held for what its end does")]
+    pub(super) slot: Slot,
+    /// When it is too old to be kept.
+    pub(super) expires: Option<Instant>,
+}
+
+impl Pooled {
+    pub(super) fn is_too_old(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
 
 /// A leased connection. Dropped, it is closed: whoever did not finish cleanly leaves it in an unknown state.
 #[derive(Debug)]
 pub struct Lease {
-    connection: Option<Box<Connection>>,
+    pooled: Option<Box<Pooled>>,
     pool: Rc<NodePool>,
 }
 
 impl Lease {
-    pub(crate) fn new(connection: Box<Connection>, pool: Rc<NodePool>) -> Self {
-        Self { connection: Some(connection), pool }
+    pub(super) fn new(pooled: Box<Pooled>, pool: Rc<NodePool>) -> Self {
+        Self { pooled: Some(pooled), pool }
     }
 
     /// Gives the connection back for others to use. `remembers`: its owner may ask about its last statement.
     pub fn release(mut self, owner: u32, remembers: bool, now: Instant) {
-        if let Some(mut connection) = self.connection.take() {
-            connection.owner = owner;
-            connection.remembers = remembers;
-            connection.used = now;
-            self.pool.give_back(connection);
+        if let Some(mut pooled) = self.pooled.take() {
+            pooled.connection.owner = owner;
+            pooled.connection.remembers = remembers;
+            pooled.connection.used = now;
+            self.pool.give_back(pooled);
         }
     }
 }
@@ -34,20 +52,12 @@ impl std::ops::Deref for Lease {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_deref().expect("a lease holds its connection until it is released")
+        &self.pooled.as_ref().expect("a lease holds its connection until it is released").connection
     }
 }
 
 impl std::ops::DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_deref_mut().expect("a lease holds its connection until it is released")
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if self.connection.take().is_some() {
-            self.pool.lost();
-        }
+        &mut self.pooled.as_mut().expect("a lease holds its connection until it is released").connection
     }
 }

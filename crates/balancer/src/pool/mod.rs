@@ -1,13 +1,16 @@
 //! Connections to nodes, shared by the sessions of one thread.
 //!
 //! A connection is leased for one statement, or for as long as a session is tied to it. Idle ones are taken last in,
-//! first out, so that few stay warm. Each thread may have its share of `pool.max` a node; whoever finds none free waits
-//! in line. A lease that is dropped closes its connection; only [`Lease::release`] gives it back.
+//! first out, so that few stay warm. All threads together have `pool.max` a node ([`budget`]); whoever finds none free
+//! waits in line ([`queue`]). A lease that is dropped closes its connection; only [`Lease::release`] gives it back.
 
 pub mod ask;
+pub mod budget;
 pub mod connect;
 pub mod image;
 pub mod lease;
+mod node;
+pub mod queue;
 pub mod statements;
 
 use std::cell::{Cell, RefCell};
@@ -18,27 +21,36 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::NodeId;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::Instant;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
-use self::connect::{ConnectError, Connection, Key};
+use self::budget::{Budgets, Slot};
+use self::connect::{ConnectError, Key};
 use self::image::Image;
-use self::lease::Lease;
-use crate::config::{Account, Pool as Settings};
+use self::lease::{Lease, Pooled};
+use self::node::Found;
+pub use self::node::NodePool;
+use crate::config::{Account, Config};
 use crate::telemetry::{Meter, Sighting};
 use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, NodeView};
-use crate::wire::transport::Cutter;
 
-/// A connection whose last statement may still be asked about is left alone so long, if others are free.
-const KEPT_FOR_OWNER: Duration = Duration::from_secs(2);
+/// Who waits for a connection looks again, and calls the other threads again, at least this often.
+const CALL_AGAIN: Duration = Duration::from_millis(25);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// All are in use, and none came free in time.
-    #[error("all connections to {0} are in use")]
-    Full(NodeId),
+    #[error("all {max} connections to {node} are in use, and none came free within {waited_ms} ms")]
+    Full {
+        /// The node.
+        node: NodeId,
+        /// So many there may be: to the node, or of the account to the node.
+        max: usize,
+        /// So long it was waited, in ms.
+        waited_ms: u64,
+    },
     /// The node could not be connected to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -87,43 +99,25 @@ pub struct Want<'a> {
 #[derive(Debug)]
 pub struct Pools {
     nodes: RefCell<Vec<Option<Rc<NodePool>>>>,
-    settings: Settings,
+    config: Arc<Config>,
     certificates: Arc<Certificates>,
-    share: usize,
+    budgets: Arc<Budgets>,
+    thread: usize,
     sightings: mpsc::Sender<(NodeId, Sighting)>,
     serial: Cell<u64>,
 }
 
-/// The connections to one node.
-#[derive(Debug)]
-pub struct NodePool {
-    id: NodeId,
-    #[expect(clippy::vec_box, reason = "a connection moves in and out with every statement")]
-    idle: RefCell<Vec<Box<Connection>>>,
-    permits: Semaphore,
-    /// All connections, in use or not, to cut them: by epoch.
-    all: RefCell<Vec<(u64, Cutter)>>,
-    epoch: Cell<u64>,
-    share: usize,
-}
-
 impl Pools {
-    /// Pools for one of `workers` threads.
+    /// Pools for one thread.
     pub fn new(
-        settings: Settings,
+        config: Arc<Config>,
         certificates: Arc<Certificates>,
-        workers: usize,
+        thread: usize,
+        budgets: Arc<Budgets>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
     ) -> Self {
-        let share = settings.max.div_ceil(workers.max(1)).max(1);
-        Self {
-            nodes: RefCell::new(Vec::new()),
-            settings,
-            certificates,
-            share,
-            sightings,
-            serial: Cell::new(1),
-        }
+        let (nodes, serial) = (RefCell::default(), Cell::new(1));
+        Self { nodes, config, certificates, budgets, thread, sightings, serial }
     }
 
     fn pool(&self, index: usize, id: &NodeId) -> Rc<NodePool> {
@@ -131,18 +125,8 @@ impl Pools {
         if nodes.len() <= index {
             nodes.resize(index + 1, None);
         }
-        nodes[index]
-            .get_or_insert_with(|| {
-                Rc::new(NodePool {
-                    id: id.clone(),
-                    idle: RefCell::new(Vec::new()),
-                    permits: Semaphore::new(self.share),
-                    all: RefCell::new(Vec::new()),
-                    epoch: Cell::new(0),
-                    share: self.share,
-                })
-            })
-            .clone()
+        let make = || Rc::new(NodePool::new(id.clone(), self.thread, self.budgets.of(index)));
+        nodes[index].get_or_insert_with(make).clone()
     }
 
     /// Tells the judge about a node.
@@ -150,74 +134,137 @@ impl Pools {
         let _ = self.sightings.try_send((id.clone(), sighting));
     }
 
-    /// An idle connection that fits, at once.
+    /// An idle connection that fits, at once; nobody who waits is overtaken.
     pub fn try_take(&self, node: &NodeView, want: Want<'_>) -> Option<Lease> {
         let pool = self.pool(node.index, &node.id);
-        let permit = pool.permits.try_acquire().ok()?;
+        if !pool.queue.lets_pass() {
+            return None;
+        }
         let found = self.find(&pool, node.epoch, want)?;
-        permit.forget();
         Some(Lease::new(found, pool))
     }
 
     /// The very connection with this serial number, if it is idle, fits, and nobody but `owner` has used it since.
     pub fn try_take_serial(&self, node: &NodeView, serial: u64, key: &Key, owner: u32) -> Option<Lease> {
         let pool = self.pool(node.index, &node.id);
-        let permit = pool.permits.try_acquire().ok()?;
-        let at = pool.idle.borrow().iter().position(|c| c.serial == serial && c.owner == owner)?;
-        let fits = |c: &Connection| c.epoch == node.epoch && c.key == *key;
-        let mut connection = pool.idle.borrow_mut().remove(at);
-        if !fits(&connection) || !connection.is_quiet() {
-            return None;
-        }
-        permit.forget();
-        Some(Lease::new(connection, pool))
+        let mut pooled = pool.take_serial(serial, owner)?;
+        let fits = pooled.connection.epoch == node.epoch && pooled.connection.key == *key;
+        (fits && pooled.connection.is_quiet()).then(|| Lease::new(pooled, pool))
     }
 
     /// Takes the best idle connection; those found broken are closed and told about.
-    fn find(&self, pool: &Rc<NodePool>, epoch: u64, want: Want<'_>) -> Option<Box<Connection>> {
+    fn find(&self, pool: &NodePool, epoch: u64, want: Want<'_>) -> Option<Box<Pooled>> {
         loop {
-            let mut connection = pool.take_idle(epoch, want)?;
-            if connection.is_quiet() {
-                return Some(connection);
+            let mut pooled = pool.take_idle(epoch, want)?;
+            if pooled.connection.is_quiet() {
+                return Some(pooled);
             }
             self.sighted(&pool.id, Sighting::Broken);
         }
     }
 
     /// A connection: an idle one, or a new one, or one that comes free within the pool's limit.
+    ///
+    /// # Errors
+    /// None came free in time, or a new one could not be made.
     pub async fn take(&self, place: &Place, account: &Account, want: Want<'_>) -> Result<Lease, PoolError> {
         let pool = self.pool(place.index, &place.id);
-        let limit = Duration::from_millis(self.settings.wait_ms);
-        let permit = match pool.permits.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => match tokio::time::timeout(limit, pool.permits.acquire()).await {
-                Ok(Ok(permit)) => permit,
-                _ => return Err(PoolError::Full(place.id.clone())),
-            },
+        let slot = match self.find_or_wait(&pool, place, account, want).await? {
+            Found::Idle(pooled) => return Ok(Lease::new(pooled, pool)),
+            Found::Slot(slot) => slot,
         };
-        if let Some(found) = self.find(&pool, place.epoch, want) {
-            permit.forget();
-            return Ok(Lease::new(found, pool.clone()));
-        }
-        pool.make_room();
+        self.open(pool, slot, place, account, want).await
+    }
+
+    /// A new connection, if there is room for one at once.
+    ///
+    /// # Errors
+    /// There is no room, or it could not be made.
+    pub async fn make(&self, place: &Place, account: &Account, want: Want<'_>) -> Result<Lease, PoolError> {
+        let pool = self.pool(place.index, &place.id);
+        let (node, max) = (place.id.clone(), self.config.pool.max);
+        let limit = self.config.limits.of(&account.name).node_connections.unwrap_or(usize::MAX);
+        let slot = pool.budget.try_open(want.key.account, limit);
+        let slot = slot.map_err(|_| PoolError::Full { node, max, waited_ms: 0 })?;
+        self.open(pool, slot, place, account, want).await
+    }
+
+    async fn open(
+        &self,
+        pool: Rc<NodePool>,
+        slot: Slot,
+        place: &Place,
+        account: &Account,
+        want: Want<'_>,
+    ) -> Result<Lease, PoolError> {
         self.serial.set(self.serial.get() + 1);
-        let limit = Duration::from_millis(self.settings.connect_ms);
+        let limit = Duration::from_millis(self.config.pool.connect_ms);
         let tls = self.certificates.to_node(place.id.as_str(), place.address.ip());
         let made = connect::connect(place, account, *want.key, self.serial.get(), tls, limit).await;
-        let connection = made.map(Box::new).inspect_err(|error| {
+        let connection = made.inspect_err(|error| {
             if error.is_sign_of_death() {
                 self.sighted(&place.id, Sighting::Broken);
             }
         })?;
+        place.meter.opened.fetch_add(1, Relaxed);
         pool.register(&connection);
-        permit.forget();
-        Ok(Lease::new(connection, pool.clone()))
+        let expires = self.expiry(connection.serial);
+        Ok(Lease::new(Box::new(Pooled { connection, slot, expires }), pool))
+    }
+
+    /// An idle connection or the right to make one, at once or in line.
+    async fn find_or_wait(
+        &self,
+        pool: &NodePool,
+        place: &Place,
+        account: &Account,
+        want: Want<'_>,
+    ) -> Result<Found, PoolError> {
+        let now = Instant::now();
+        let settings = &self.config.pool;
+        let limit = self.config.limits.of(&account.name).node_connections.unwrap_or(usize::MAX);
+        let look = |since| match self.find(pool, place.epoch, want) {
+            Some(idle) => Ok(Found::Idle(idle)),
+            None => pool.try_open(want.key, limit, since).map(Found::Slot),
+        };
+        if pool.queue.lets_pass()
+            && let Ok(found) = look(now)
+        {
+            return Ok(found);
+        }
+        let until = now + Duration::from_millis(settings.wait_ms);
+        let waiting = pool.wait(&place.meter, now);
+        loop {
+            // Those further behind are woken when it is their turn.
+            let next = waiting.is_next();
+            let again = if next { until.min(Instant::now() + CALL_AGAIN) } else { until };
+            if timeout_at(again, waiting.woken()).await.is_err() {
+                if again == until {
+                    place.meter.wait_timeouts.fetch_add(1, Relaxed);
+                    let (node, max) = (place.id.clone(), limit.min(settings.max));
+                    return Err(PoolError::Full { node, max, waited_ms: settings.wait_ms });
+                }
+                waiting.call_again();
+            }
+            match look(now) {
+                Ok(found) => return Ok(found),
+                Err(full) => waiting.told(full),
+            }
+        }
+    }
+
+    /// When a new connection is too old: `pool.age_ms`, up to a tenth earlier, so that those that were made together do
+    /// not all end together.
+    fn expiry(&self, serial: u64) -> Option<Instant> {
+        let age = self.config.pool.age_ms;
+        let spread = serial.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+        (age > 0).then(|| Instant::now() + Duration::from_millis(age - age / 10 * spread / 1024))
     }
 
     /// Closes what a new view makes useless: connections to nodes that are down, gone, or back as something else. Sessions
     /// that wait on one see it end.
     pub fn obey(&self, view: &ClusterView) {
-        for (index, pool) in self.nodes.borrow().iter().enumerate() {
+        for (index, pool) in self.all().iter().enumerate() {
             let Some(pool) = pool else { continue };
             let valid = view.node(index).filter(|node| node.state != NodeState::Down).map(|node| node.epoch);
             pool.keep_only(valid);
@@ -225,92 +272,41 @@ impl Pools {
                 .node(index)
                 .is_some_and(|node| matches!(node.state, NodeState::Disabled | NodeState::Standby))
             {
-                pool.idle.borrow_mut().clear();
+                pool.clear();
             }
         }
     }
 
-    /// Closes what has been idle for too long.
+    /// Closes what has been idle for too long or is too old, beyond the warm minimum; gives up buffers of the rest.
     pub fn reap(&self, now: Instant) {
-        let limit = Duration::from_millis(self.settings.idle_ms);
-        for pool in self.nodes.borrow().iter().flatten() {
-            pool.idle.borrow_mut().retain(|c| now.duration_since(c.used) < limit);
+        let limit = Duration::from_millis(self.config.pool.idle_ms);
+        for pool in self.all().iter().flatten() {
+            pool.reap(now, limit, self.config.pool.min);
         }
+    }
+
+    /// Another thread has called: gives it what is idle here, and looks whether there is something for this one.
+    pub fn called(&self, now: Instant) {
+        for pool in self.all().iter().flatten() {
+            pool.called(now);
+        }
+    }
+
+    /// How many connections to a node this thread lacks for the warm minimum, and of which kind: as was asked for last.
+    pub fn lacks(&self, index: usize) -> Option<(Key, usize)> {
+        let pool = self.nodes.borrow().get(index)?.clone()?;
+        let min = self.config.pool.min;
+        pool.lacks(min, min.div_ceil(self.budgets.threads()))
     }
 
     /// Connections to a node that this thread has in its pool, unused.
     pub fn idle(&self, index: usize) -> usize {
         let nodes = self.nodes.borrow();
-        nodes.get(index).and_then(Option::as_ref).map_or(0, |pool| pool.idle.borrow().len())
-    }
-}
-
-impl NodePool {
-    fn take_idle(&self, epoch: u64, want: Want<'_>) -> Option<Box<Connection>> {
-        if self.epoch.replace(epoch) != epoch {
-            self.idle.borrow_mut().retain(|c| c.epoch == epoch);
-        }
-        let mut idle = self.idle.borrow_mut();
-        let fits = |c: &Connection| c.epoch == epoch && c.key == *want.key && c.image.leads_to(want.image);
-        let last = idle.last()?;
-        let kept = |c: &Connection| c.remembers && c.owner != want.owner && c.used.elapsed() < KEPT_FOR_OWNER;
-        if fits(last) && (!last.remembers || last.owner == want.owner) && Rc::ptr_eq(&last.image, want.image)
-        {
-            return idle.pop();
-        }
-        let best = (0..idle.len()).rev().filter(|at| fits(&idle[*at])).min_by_key(|at| {
-            let c = &idle[*at];
-            (kept(c), c.image != *want.image)
-        })?;
-        // One that its owner may still ask about, or one in another state, is spared while there is room for more.
-        if kept(&idle[best]) && idle.len() + self.in_use() <= self.share {
-            return None;
-        }
-        Some(idle.remove(best))
+        nodes.get(index).and_then(Option::as_ref).map_or(0, |pool| pool.idle())
     }
 
-    /// Connections in use, counting the permit of whoever asks.
-    fn in_use(&self) -> usize {
-        self.share - self.permits.available_permits().min(self.share)
-    }
-
-    /// Closes an idle connection when a new one would be one too many.
-    fn make_room(&self) {
-        let in_use = self.in_use();
-        let mut idle = self.idle.borrow_mut();
-        while !idle.is_empty() && idle.len() + in_use > self.share {
-            idle.remove(0);
-        }
-    }
-
-    fn register(&self, connection: &Connection) {
-        let mut all = self.all.borrow_mut();
-        if all.len() >= 2 * self.share {
-            all.retain(|(_, cutter)| !cutter.is_gone());
-        }
-        all.push((connection.epoch, connection.stream.cutter()));
-    }
-
-    fn keep_only(&self, epoch: Option<u64>) {
-        self.idle.borrow_mut().retain(|c| Some(c.epoch) == epoch);
-        self.all.borrow_mut().retain(|(of, cutter)| {
-            let valid = Some(*of) == epoch;
-            if !valid {
-                cutter.cut();
-            }
-            valid && !cutter.is_gone()
-        });
-    }
-
-    pub(crate) fn give_back(&self, connection: Box<Connection>) {
-        self.permits.add_permits(1);
-        if connection.epoch >= self.epoch.get() {
-            self.idle.borrow_mut().push(connection);
-        }
-    }
-
-    pub(crate) fn lost(&self) {
-        self.permits.add_permits(1);
+    fn all(&self) -> Vec<Option<Rc<NodePool>>> {
+        self.nodes.borrow().clone()
     }
 }
 

@@ -1,9 +1,12 @@
 //! The client's side of a session: its stream, what has come from it, what was agreed on.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
+use super::memory::{BASE, Held, Memory};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
 use crate::wire::compression::Algorithm;
@@ -11,8 +14,12 @@ use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
 use crate::wire::transport::Transport;
 
-/// Spare room for what a client says; most commands are short.
-const ROOM: usize = 4 << 10;
+/// Spare room for what a client says; most commands are short. It grows with what comes, not with what is announced.
+const ROOM: usize = 1 << 10;
+/// A buffer that has grown beyond this is given up when nothing has come for a while.
+const KEPT_IDLE: usize = 4 << 10;
+/// That while.
+const IDLE: Duration = Duration::from_secs(1);
 /// A buffer that has grown beyond this is given up after the command.
 const KEPT: usize = 256 << 10;
 
@@ -50,11 +57,14 @@ pub struct Client {
     pub packing: Option<Algorithm>,
     /// The id that it was greeted with.
     pub id: u32,
+    held: Held,
+    /// The buffer is empty and has grown.
+    large: bool,
 }
 
 impl Client {
     /// A client that has said nothing yet.
-    pub fn new(stream: Transport, id: u32) -> Self {
+    pub fn new(stream: Transport, id: u32, memory: Arc<Memory>) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -63,6 +73,8 @@ impl Client {
             capabilities: Capabilities::default(),
             packing: None,
             id,
+            held: Held::new(memory),
+            large: false,
         }
     }
 
@@ -97,12 +109,43 @@ impl Client {
                     return Err(error.into());
                 }
             }
-            match self.stream.read_with_room(&mut self.buffer, ROOM).await {
+            match self.read().await {
                 Ok(true) => {}
                 Ok(false) => return Err(Gone::Over),
                 Err(error) => return Err(self.unreadable(sequence, error).await),
             }
+            if self.buffer.capacity() > BASE && self.held.set(self.buffer.capacity()).is_err() {
+                self.sequence = sequence.wrapping_add(1);
+                self.out_of_memory().await?;
+                return Err(Gone::Over);
+            }
         }
+    }
+
+    /// Reads once. A client that is idle costs no large buffer.
+    async fn read(&mut self) -> io::Result<bool> {
+        if self.large && self.buffer.is_empty() {
+            let soon = self.stream.read_with_room(&mut self.buffer, ROOM);
+            if let Ok(read) = tokio::time::timeout(IDLE, soon).await {
+                return read;
+            }
+            self.give_up_buffer();
+        }
+        self.stream.read_with_room(&mut self.buffer, ROOM).await
+    }
+
+    fn give_up_buffer(&mut self) {
+        self.buffer = BytesMut::new();
+        self.large = false;
+        let less = self.held.set(0);
+        debug_assert!(less.is_ok(), "less is never refused");
+    }
+
+    /// Tells that all sessions together hold too much already.
+    pub async fn out_of_memory(&mut self) -> Result<(), Gone> {
+        let message =
+            "Out of memory: the sessions of the balancer hold as much as `limits.memory_bytes` allows";
+        self.error(1041, "HY000", message).await
     }
 
     /// What came cannot be read; a client that can be told is told.
@@ -120,9 +163,15 @@ impl Client {
 
     /// Gives up the command under way.
     pub fn finish_command(&mut self) {
-        self.buffer.advance(std::mem::take(&mut self.command));
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = BytesMut::new();
+        let command = std::mem::take(&mut self.command);
+        self.buffer.advance(command);
+        if self.buffer.is_empty() {
+            // What has been advanced over counts as no capacity, and is there all the same.
+            let capacity = command + self.buffer.capacity();
+            self.large = capacity > KEPT_IDLE;
+            if capacity > KEPT {
+                self.give_up_buffer();
+            }
         }
     }
 

@@ -1,5 +1,6 @@
-//! What the balancer answers itself: `SHOW tpcw STATUS` and `EXPLAIN ROUTE`.
+//! What the balancer answers itself: `SHOW tpcw STATUS`, `SHOW tpcw SESSIONS` and `EXPLAIN ROUTE`.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::route::{Context, Plan, Route, To, replicated};
@@ -9,6 +10,10 @@ use crate::wire::resultset::ResultSet;
 
 use super::Session;
 use super::client::Gone;
+use super::roster::SessionRow;
+
+/// Sessions that are shown at most.
+const SHOWN: usize = 10_000;
 
 impl Session {
     /// Sends a result of the balancer's own.
@@ -19,7 +24,15 @@ impl Session {
 
     /// A row a node.
     pub async fn show_status(&mut self) -> Result<(), Gone> {
-        let result = status(&self.worker.shared.view.load());
+        let pinned = self.worker.shared.asker.sessions(true, SHOWN).await;
+        let result = status(&self.worker.shared.view.load(), &pinned);
+        self.send_result(&result).await
+    }
+
+    /// A row a session.
+    pub async fn show_sessions(&mut self) -> Result<(), Gone> {
+        let rows = self.worker.shared.asker.sessions(false, SHOWN).await;
+        let result = sessions(rows);
         self.send_result(&result).await
     }
 
@@ -36,7 +49,7 @@ impl Session {
                 To::Node(index) | To::WhenApplied(index) => view.node(index).map(|node| node.id.to_string()),
                 To::NoPrimary | To::Nobody => None,
             };
-            let tied = self.tied.is_some().then(|| tied_by(self));
+            let tied = self.tied.is_some().then(|| self.state.pins().to_string());
             ResultSet {
                 columns: vec!["kind", "node", "reason", "tied_by"],
                 rows: vec![vec![Some(kind), node, Some(route.reason.to_owned()), tied]],
@@ -61,26 +74,48 @@ impl Session {
     }
 }
 
-/// What ties a session to its connection, in words.
-fn tied_by(session: &Session) -> String {
-    use crate::sql::classify::Marks;
-    let state = &session.state;
-    [
-        (state.in_transaction(), "transaction"),
-        (state.ties.any(Marks::VARIABLES), "user variables"),
-        (state.ties.any(Marks::TEMPORARY), "temporary tables"),
-        (state.ties.any(Marks::LOCKS), "locks"),
-        (state.ties.any(Marks::UNKNOWN), "a statement with unknown effects"),
-        (state.next_only, "settings of the next transaction"),
-    ]
-    .iter()
-    .filter(|(holds, _)| *holds)
-    .map(|(_, name)| *name)
-    .collect::<Vec<_>>()
-    .join(", ")
+fn sessions(rows: Vec<SessionRow>) -> ResultSet {
+    let rows = rows.into_iter().map(|row| {
+        [
+            row.id.to_string(),
+            row.account,
+            row.client,
+            row.connected_s.to_string(),
+            row.state,
+            row.pinned_by,
+            row.pinned_s.to_string(),
+            row.node,
+            row.statement,
+        ]
+        .map(Some)
+        .into()
+    });
+    ResultSet {
+        columns: vec![
+            "id",
+            "account",
+            "client",
+            "connected_s",
+            "state",
+            "pinned_by",
+            "pinned_s",
+            "node",
+            "statement",
+        ],
+        rows: rows.collect(),
+    }
 }
 
-fn status(view: &ClusterView) -> ResultSet {
+/// Sessions that are pinned to a node, by cause: `transaction 3, locks 1`.
+fn pinned_by(node: &str, pinned: &[SessionRow]) -> String {
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in pinned.iter().filter(|row| row.node == node) {
+        row.pinned_by.split(", ").for_each(|cause| *causes.entry(cause).or_default() += 1);
+    }
+    causes.iter().map(|(cause, count)| format!("{cause} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+fn status(view: &ClusterView, pinned: &[SessionRow]) -> ResultSet {
     let rows = view.nodes.iter().map(|node| {
         let meter = &node.meter;
         let lag = meter.lag_ms.load(Relaxed);
@@ -95,6 +130,8 @@ fn status(view: &ClusterView) -> ResultSet {
             meter.errors.load(Relaxed).to_string(),
             meter.in_flight.load(Relaxed).to_string(),
             meter.pinned.load(Relaxed).to_string(),
+            pinned_by(node.id.as_str(), pinned),
+            meter.waiting.load(Relaxed).to_string(),
             meter.connections.load(Relaxed).to_string(),
             format!("{:.3}", meter.ewma_us.load(Relaxed) as f64 / 1e3),
             format!("{:.3}", meter.ping_us.load(Relaxed) as f64 / 1e3),
@@ -116,6 +153,8 @@ fn status(view: &ClusterView) -> ResultSet {
             "errors",
             "in_flight",
             "pinned",
+            "pinned_by",
+            "waiting",
             "connections",
             "ewma_ms",
             "ping_ms",

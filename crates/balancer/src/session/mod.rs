@@ -6,8 +6,12 @@ pub mod execute;
 pub mod line;
 mod local;
 pub mod login;
+pub mod logins;
+pub mod memory;
 pub mod prepared;
 pub mod relay;
+pub mod roster;
+pub mod seats;
 pub mod state;
 pub mod worker;
 
@@ -21,6 +25,8 @@ use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
 use self::prepared::{Prepared, Statement};
+use self::roster::Card;
+use self::seats::Seat;
 use self::state::{State, Tied};
 use self::worker::Worker;
 use crate::pool::connect::Key;
@@ -44,38 +50,74 @@ pub struct Session {
     state: State,
     prepared: Prepared,
     tied: Option<Tied>,
+    card: Rc<Card>,
+    seat: Seat,
 }
 
 /// Serves one client until it leaves.
 pub async fn serve(worker: Rc<Worker>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let id = worker.shared.next_id.fetch_add(1, Relaxed);
-    let mut client = Client::new(Transport::plain(stream), id);
+    let mut client = Client::new(Transport::plain(stream), id, worker.shared.memory.clone());
     match begin(&worker, &mut client).await {
-        Ok(logged_in) => {
-            let mut session = Session::new(worker, client, logged_in);
+        Ok((logged_in, seat)) => {
+            let mut session = Session::new(worker, client, logged_in, seat);
             if let Err(Gone::Malformed(error)) = session.run().await {
                 tracing::debug!(client = id, %error, "a client broke the protocol");
             }
+            session.let_go();
         }
         Err(error) => tracing::debug!(client = id, %error, "no login"),
     }
 }
 
 /// Greeting and login, within their limit; one client too many is sent away.
-async fn begin(worker: &Worker, client: &mut Client) -> Result<LoggedIn, Gone> {
+async fn begin(worker: &Worker, client: &mut Client) -> Result<(LoggedIn, Seat), Gone> {
     let limits = &worker.shared.config.limits;
     if worker.shared.clients.load(Relaxed) > limits.clients {
         client.error(1040, "08004", "Too many connections").await?;
         return Err(Gone::Over);
     }
+    let Some(logging_in) = worker.logins.enter(&worker.shared.logging_in, limits.logins) else {
+        let message = format!("Too many connections: {} clients have not logged in yet", limits.logins);
+        client.error(1040, "08004", &message).await?;
+        return Err(Gone::Over);
+    };
     let limit = Duration::from_millis(limits.login_ms);
-    let logged_in = tokio::time::timeout(limit, login::log_in(client, worker)).await;
-    logged_in.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))?
+    let logged_in = tokio::select! {
+        logged_in = tokio::time::timeout(limit, login::log_in(client, worker)) => logged_in,
+        () = logging_in.cut() => return Err(Gone::Over),
+    };
+    let logged_in = logged_in.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+    let name = &worker.shared.config.accounts[logged_in.account].name;
+    let seat = take_seat(worker, client, name).await?;
+    Ok((logged_in, seat))
+}
+
+/// A seat for one more client of an account; one too many is told so and sent away.
+async fn take_seat(worker: &Worker, client: &mut Client, name: &str) -> Result<Seat, Gone> {
+    let limit = worker.shared.config.limits.of(name).clients;
+    if let Some(seat) = worker.shared.seats.take(name, limit) {
+        return Ok(seat);
+    }
+    let message = format!(
+        "User '{name}' has exceeded the 'max_user_connections' resource (current value: {})",
+        limit.unwrap_or_default()
+    );
+    client.error(1226, "42000", &message).await?;
+    Err(Gone::Over)
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.worker.roster.strike(self.client.id);
+    }
 }
 
 impl Session {
-    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn) -> Self {
+    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn, seat: Seat) -> Self {
+        let name = &worker.shared.config.accounts[logged_in.account].name;
+        let card = worker.roster.enter(client.id, name, client.stream.peer_addr().ok());
         let key = Key {
             account: logged_in.account,
             capabilities: client.capabilities.and(Capabilities::SHARED),
@@ -86,7 +128,8 @@ impl Session {
             None => worker.fresh.clone(),
         };
         let state = State::new(image, logged_in.collation);
-        Self { worker, client, key, state, prepared: Prepared::default(), tied: None }
+        let prepared = Prepared::new(worker.shared.memory.clone());
+        Self { worker, client, key, state, prepared, tied: None, card, seat: seat }
     }
 
     /// The command loop.
@@ -98,10 +141,11 @@ impl Session {
         let limits = &self.worker.shared.config.limits;
         let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
         loop {
-            if idle == 0 {
+            if idle == 0 && self.state.wait_timeout.is_none() {
                 self.client.receive(0, packet).await?;
             } else {
-                let idle = Duration::from_millis(idle);
+                let limit = (idle != 0).then_some(Duration::from_millis(idle));
+                let idle = limit.into_iter().chain(self.state.wait_timeout).min().unwrap_or(Duration::MAX);
                 let received = tokio::time::timeout(idle, self.client.receive(0, packet)).await;
                 received.map_err(|_| Gone::Over)??;
             }
@@ -169,6 +213,7 @@ impl Session {
         let plan = self.plan(&self.client.payload()[1..]);
         match plan.kind {
             Kind::Status => self.show_status().await,
+            Kind::Sessions => self.show_sessions().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
             Kind::Kill => self.no_kill().await,
             _ => self.perform(Work::Command, plan).await,
@@ -193,13 +238,16 @@ impl Session {
 
     async fn prepare(&mut self) -> Result<(), Gone> {
         let plan = self.plan(&self.client.payload()[1..]);
-        if matches!(plan.kind, Kind::Status | Kind::ExplainRoute(_) | Kind::Kill) {
+        if matches!(plan.kind, Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Kill) {
             let message = "This command is not supported in the prepared statement protocol yet";
             return self.client.error(1295, "HY000", message).await;
         }
         if self.prepared.len() >= prepared::LIMIT {
             let message = "Can't create more than max_prepared_stmt_count statements (current value: 16382)";
             return self.client.error(1461, "42000", message).await;
+        }
+        if self.prepared.make_room(self.client.command).is_err() {
+            return self.client.out_of_memory().await;
         }
         // Preparing changes nothing, whatever the statement will do.
         let marks = if plan.kind == Kind::Read { plan.marks.only(Marks::PRIMARY) } else { Marks::PRIMARY };
@@ -211,8 +259,8 @@ impl Session {
     /// Keeps a statement that a node has just prepared.
     fn keep_prepared(&mut self, id: u32, text: Rc<Text>, parameters: u16) {
         let plan = self.plan(&text.sql);
-        let statement =
-            Statement { text, plan, parameters, types: Vec::new(), bound: 0, long_data: Vec::new() };
+        let (types, long_data) = (Vec::new(), Vec::new());
+        let statement = Statement { text, plan, parameters, types, bound: 0, long_data, refused: false };
         self.prepared.put(id, statement);
     }
 
@@ -232,6 +280,10 @@ impl Session {
             let message = format!("Unknown prepared statement handler ({id}) given to EXECUTE");
             return self.client.error(1243, "HY000", &message).await;
         };
+        if statement.refused {
+            self.prepared.clear_long_data(id);
+            return self.client.out_of_memory().await;
+        }
         let command = if bulk { "BULK_EXECUTE" } else { "EXECUTE" };
         if !bulk {
             match execute_packet::types(self.client.payload(), statement.parameters) {
@@ -251,9 +303,7 @@ impl Session {
         let plan = statement.plan;
         let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
         self.perform(work, plan).await?;
-        if let Some(statement) = self.prepared.get_mut(id) {
-            statement.long_data.clear();
-        }
+        self.prepared.clear_long_data(id);
         Ok(())
     }
 
@@ -263,19 +313,19 @@ impl Session {
         let limit = self.worker.shared.config.limits.packet_bytes;
         let single = self.client.command < crate::wire::packet::MAX_PAYLOAD;
         let packet = &self.client.buffer[..self.client.command];
-        if let Some(statement) = self.prepared.get_mut(id)
+        if let Some(statement) = self.prepared.get(id)
             && single
             && statement.long_data.len() + packet.len() <= limit
         {
-            statement.long_data.extend_from_slice(packet);
+            self.prepared.add_long_data(id, packet);
         }
     }
 
     async fn reset_statement(&mut self) -> Result<(), Gone> {
         let id = execute_packet::id(self.client.payload()).unwrap_or(0);
-        match self.prepared.get_mut(id) {
-            Some(statement) => {
-                statement.long_data.clear();
+        match self.prepared.get(id) {
+            Some(_) => {
+                self.prepared.clear_long_data(id);
                 self.client.ok(self.state.status).await
             }
             None => {
@@ -317,9 +367,17 @@ impl Session {
         self.client.send(text.as_bytes()).await
     }
 
-    /// Forgets all state: of the session, and with it the connection that it was tied to.
+    /// Lets go of the connection that it is tied to.
+    fn let_go(&mut self) {
+        self.card.unpin();
+        if let Some(lease) = self.tied.take().and_then(Tied::into_lease) {
+            self.worker.recycle(lease, self.state.ties);
+        }
+    }
+
+    /// Forgets all state: of the session, and with it what it left on the connection that it was tied to.
     fn forget(&mut self, image: Rc<Image>) {
-        self.tied = None;
+        self.let_go();
         self.prepared.clear();
         let last_write = std::mem::take(&mut self.state.last_write);
         self.state = State::new(image, self.key.collation);
@@ -340,6 +398,11 @@ impl Session {
         let again = tokio::time::timeout(limit, login::ask_again(&mut self.client, &worker)).await;
         let (proof, scramble) = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
         let account = login::prove(&mut self.client, &worker, &asked.name, &proof, &scramble).await?;
+        let name = worker.shared.config.accounts[account].name.clone();
+        if account != self.key.account {
+            self.seat = take_seat(&worker, &mut self.client, &name).await?;
+            self.card.set_account(&name);
+        }
         self.key.account = account;
         if let Some(collation) = asked.collation.and_then(|collation| u8::try_from(collation).ok()) {
             self.key.collation = collation;

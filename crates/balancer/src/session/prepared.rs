@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::memory::{Held, Memory, OutOfMemory};
 use crate::pool::statements::Text;
 use crate::route::Plan;
 
@@ -24,16 +26,63 @@ pub struct Statement {
     pub bound: u64,
     /// Commands with parts of parameters, whole packets, sent before the next execute.
     pub long_data: Vec<u8>,
+    /// There was no memory for one of them: the next execute fails.
+    pub refused: bool,
 }
 
 /// All of a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Prepared {
     statements: HashMap<u32, Statement>,
     last: u32,
+    /// Texts and parts of parameters, in bytes.
+    bytes: usize,
+    held: Held,
 }
 
 impl Prepared {
+    /// None yet.
+    pub fn new(memory: Arc<Memory>) -> Self {
+        Self { statements: HashMap::new(), last: 0, bytes: 0, held: Held::new(memory) }
+    }
+
+    /// Makes sure that so much more may be kept.
+    ///
+    /// # Errors
+    /// All sessions together keep too much already.
+    pub fn make_room(&mut self, more: usize) -> Result<(), OutOfMemory> {
+        self.held.set(self.bytes.saturating_add(more))
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes = bytes;
+        // What grows has been asked for by `make_room`.
+        let _ = self.held.set(bytes);
+    }
+
+    /// Keeps a part of a parameter for the next execute.
+    pub fn add_long_data(&mut self, id: u32, packet: &[u8]) {
+        let room = self.make_room(packet.len()).is_ok();
+        let Some(statement) = self.statements.get_mut(&id) else { return };
+        if room {
+            statement.long_data.extend_from_slice(packet);
+            self.count(self.bytes + packet.len());
+        } else {
+            statement.refused = true;
+        }
+    }
+
+    /// Gives up the parts of parameters.
+    pub fn clear_long_data(&mut self, id: u32) {
+        if let Some(statement) = self.statements.get_mut(&id)
+            && (statement.refused || !statement.long_data.is_empty())
+        {
+            statement.refused = false;
+            let less = std::mem::take(&mut statement.long_data).len();
+            self.count(self.bytes - less);
+        }
+    }
+
     /// The id for the next statement.
     pub fn next_id(&mut self) -> u32 {
         self.last = self.last.wrapping_add(1).max(1);
@@ -47,7 +96,9 @@ impl Prepared {
 
     /// Keeps a statement under an id.
     pub fn put(&mut self, id: u32, statement: Statement) {
-        self.statements.insert(id, statement);
+        let more = statement.bytes();
+        let before = self.statements.insert(id, statement).map_or(0, |before| before.bytes());
+        self.count(self.bytes + more - before);
     }
 
     /// The statement of an id.
@@ -62,12 +113,15 @@ impl Prepared {
 
     /// Forgets one.
     pub fn close(&mut self, id: u32) {
-        self.statements.remove(&id);
+        if let Some(closed) = self.statements.remove(&id) {
+            self.count(self.bytes - closed.bytes());
+        }
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.statements.clear();
+        self.statements = HashMap::new();
+        self.count(0);
     }
 
     /// How many.
@@ -82,6 +136,10 @@ impl Prepared {
 }
 
 impl Statement {
+    fn bytes(&self) -> usize {
+        self.text.sql.len() + self.long_data.len()
+    }
+
     /// The kept parts of parameters, as packets for a node that knows the statement by this id.
     pub fn long_data_for(&self, id: u32) -> Vec<u8> {
         let mut packets = self.long_data.clone();

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use cluster::NodeId;
 use cluster::replication::gtid::GtidPosition;
@@ -16,6 +17,7 @@ use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
 use super::relay::one::Seen;
+use super::roster::Pins;
 
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
@@ -45,6 +47,8 @@ pub struct State {
     pub insert_id: u64,
     /// In its character set, quotes and backslashes may be halves of characters.
     pub odd_texts: bool,
+    /// It has set `wait_timeout`: the client is sent away after so long without a command.
+    pub wait_timeout: Option<Duration>,
     /// How its texts are read otherwise.
     pub manner: Manner,
 }
@@ -63,6 +67,7 @@ impl State {
             last_writer: None,
             insert_id: 0,
             odd_texts: reads_oddly(collation),
+            wait_timeout: None,
             manner: Manner::default(),
         }
     }
@@ -85,6 +90,7 @@ impl State {
         }
         if let Some(image) = seen.image.take() {
             self.image = Rc::new(image);
+            self.wait_timeout = self.image.wait_timeout();
             lease.image = self.image.clone();
         }
         self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
@@ -112,6 +118,18 @@ impl State {
         // An error tells no status: with autocommit off, a transaction may have begun all the same.
         let unsure = seen.error.is_some() && !self.autocommit();
         self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
+    }
+
+    /// What pins it to its connection.
+    pub fn pins(&self) -> Pins {
+        Pins::of([
+            self.in_transaction(),
+            self.ties.any(Marks::VARIABLES),
+            self.ties.any(Marks::TEMPORARY),
+            self.ties.any(Marks::LOCKS),
+            self.ties.any(Marks::UNKNOWN),
+            self.next_only,
+        ])
     }
 
     /// Forgets what was tied to a connection that is gone.
@@ -144,6 +162,11 @@ impl Tied {
     /// The node that it is tied to.
     pub fn node(&self) -> Option<usize> {
         self.lease.as_ref().map(|lease| lease.node)
+    }
+
+    /// The lease itself: the session lets go of it.
+    pub fn into_lease(mut self) -> Option<Lease> {
+        self.lease.take()
     }
 
     /// The lease again, to run a statement on; the node counts as pinned until `self` is dropped.

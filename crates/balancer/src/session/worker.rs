@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::TcpStream as StdStream;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,17 +13,24 @@ use cluster::NodeId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
+use super::logins::Logins;
+use super::memory::Memory;
+use super::roster::{ASKS, Ask, Asker, Roster};
+use super::seats::Seats;
 use crate::config::Config;
+use crate::pool::budget::Budgets;
 use crate::pool::connect::{Connection, Key};
 use crate::pool::image::Image;
+use crate::pool::lease::Lease;
 use crate::pool::statements::Texts;
 use crate::pool::{Place, Pools, Want};
 use crate::route::strategy::Spread;
+use crate::sql::classify::Marks;
 use crate::telemetry::Sighting;
 use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, ViewCell};
@@ -31,8 +38,6 @@ use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::compression::Packers;
 
-/// How often idle connections are looked at.
-const REAP: Duration = Duration::from_secs(1);
 /// A node that a read has waited for in vain is not waited for again for so long.
 const BEHIND: Duration = Duration::from_secs(1);
 
@@ -66,8 +71,22 @@ pub struct Shared {
     pub next_id: AtomicU32,
     /// How the nodes greet; until the first connection a guess.
     pub face: ArcSwap<Face>,
+    /// Beats once a second, for what each thread does now and then. A timer of a thread's own would make every wait for
+    /// the next packet one with an end, which costs at each statement.
+    pub beat: watch::Sender<()>,
     /// When the data plane started.
     pub started: Instant,
+    /// How many connections to nodes there may be.
+    pub budgets: Arc<Budgets>,
+    /// What sessions hold in buffers.
+    pub memory: Arc<Memory>,
+    /// Clients that have not logged in, over all threads.
+    pub logging_in: AtomicUsize,
+    /// Clients by account.
+    pub seats: Arc<Seats>,
+    /// Asks the threads about their sessions.
+    pub asker: Asker,
+    asked: Box<[Mutex<Option<mpsc::Receiver<Ask>>>]>,
 }
 
 impl Shared {
@@ -80,6 +99,9 @@ impl Shared {
         stop: CancellationToken,
         workers: usize,
     ) -> Self {
+        let budgets = Arc::new(Budgets::new(config.pool.max, workers));
+        let memory = Arc::new(Memory::new(config.limits.memory_bytes));
+        let (asks, asked): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(ASKS)).unzip();
         Self {
             config,
             certificates,
@@ -90,7 +112,14 @@ impl Shared {
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             next_id: AtomicU32::new(1),
             face: ArcSwap::from_pointee(Face { version: b"5.5.5-10.11.0-MariaDB".to_vec(), collation: 45 }),
+            beat: watch::channel(()).0,
             started: Instant::now(),
+            budgets,
+            memory,
+            logging_in: AtomicUsize::new(0),
+            seats: Arc::default(),
+            asker: Asker::new(asks),
+            asked: asked.into_iter().map(|asked| Mutex::new(Some(asked))).collect(),
         }
     }
 }
@@ -110,6 +139,10 @@ pub struct Worker {
     pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
+    /// Its sessions.
+    pub roster: Roster,
+    /// Clients that have not logged in.
+    pub logins: Logins,
     /// The state of a fresh session; the same for all, so that comparing is cheap.
     pub fresh: Rc<Image>,
     random: RefCell<StdRng>,
@@ -122,19 +155,21 @@ pub struct Worker {
 impl Worker {
     /// Begins on the thread that calls: starts the tasks that watch the view and close idle connections.
     pub fn start(number: usize, shared: Arc<Shared>) -> Rc<Self> {
-        let workers = shared.sessions.len();
         let mut random = seeded();
         let worker = Rc::new(Self {
             pools: Pools::new(
-                shared.config.pool.clone(),
+                shared.config.clone(),
                 shared.certificates.clone(),
-                workers,
+                number,
+                shared.budgets.clone(),
                 shared.sightings.clone(),
             ),
             spread: RefCell::new(Spread::new(random.next_u64())),
             line: Rc::default(),
             packers: Packers::default(),
             texts: Texts::default(),
+            roster: Roster::default(),
+            logins: Logins::default(),
             fresh: Rc::default(),
             random: RefCell::new(random),
             behind: RefCell::default(),
@@ -172,10 +207,14 @@ impl Worker {
         let _ = tokio::time::timeout(limit, none_left).await;
     }
 
-    /// Obeys each new view, and once a second closes what has been idle for too long.
+    /// Obeys each new view, hears other threads and whoever asks, and once a second closes what has been idle for too
+    /// long and makes what is to be kept ready.
     async fn watch(self: Rc<Self>) {
         let mut generation = self.shared.view.watch();
-        let mut reap = tokio::time::interval(REAP);
+        let mut beat = self.shared.beat.subscribe();
+        let asked = &self.shared.asked[self.number];
+        let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut asked = asked.expect("a thread begins once");
         loop {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
@@ -185,9 +224,48 @@ impl Worker {
                     }
                     self.pools.obey(&self.shared.view.load());
                 }
-                now = reap.tick() => self.pools.reap(now),
+                () = self.shared.budgets.called(self.number) => self.pools.called(Instant::now()),
+                Some(ask) = asked.recv() => {
+                    let view = self.shared.view.load();
+                    let name = |node| view.node(node).map(|node| node.id.to_string()).unwrap_or_default();
+                    self.roster.answer(ask, &name);
+                }
+                Ok(()) = beat.changed() => {
+                    self.roster.tick();
+                    self.pools.reap(Instant::now());
+                    self.clone().warm();
+                }
             }
         }
+    }
+
+    /// Makes connections to serving nodes where the warm minimum is not kept.
+    fn warm(self: Rc<Self>) {
+        let view = self.shared.view.load();
+        for node in view.nodes.iter().filter(|node| node.state == NodeState::Serving) {
+            let Some((key, missing)) = self.pools.lacks(node.index) else { continue };
+            let (worker, place) = (self.clone(), Place::of(node));
+            tokio::task::spawn_local(async move {
+                let account = &worker.shared.config.accounts[key.account];
+                let want = Want { key: &key, image: &worker.fresh, owner: 0 };
+                let made = (0..missing).map(|_| worker.pools.make(&place, account, want));
+                let made = futures_util::future::join_all(made).await;
+                made.into_iter().flatten().for_each(|lease| lease.release(0, false, Instant::now()));
+            });
+        }
+    }
+
+    /// Takes in a connection whose session is over. What the session left there, the node forgets, if it is known to be
+    /// what a reset undoes; else the connection is closed.
+    pub fn recycle(self: &Rc<Self>, mut lease: Lease, ties: Marks) {
+        if ties.any(Marks::UNKNOWN) {
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            if lease.reset().await.is_ok() {
+                lease.release(0, false, Instant::now());
+            }
+        });
     }
 
     /// Connects once to any node, so that the first client is greeted as the nodes greet.

@@ -10,6 +10,8 @@ use super::packet::{HEADER, MAX_PAYLOAD, Malformed, Reader, header, put_number, 
 
 /// Packets up to this length are waited for until they are whole, so that an answer is cut between packets only.
 const WHOLE: usize = 32 << 10;
+/// No packet that tells how many columns follow is longer.
+const MAX_COUNT: usize = 16;
 /// No packet that ends a result is longer.
 const MAX_END: usize = 1 << 20;
 
@@ -307,6 +309,7 @@ impl Scanner {
             (Phase::First(_), 0) => Some(End::Ok),
             (Phase::First(_), 0xFB) => Some(End::Infile),
             (Phase::First(_), 0xFE) => return Err(Malformed::OutOfTurn),
+            (Phase::First(_), _) if length > MAX_COUNT => return Err(Malformed::Length),
             (Phase::Rows, 0xFE) if length < 9 && !self.deprecate_eof => Some(End::Eof),
             (Phase::Rows, 0xFE) if length < MAX_PAYLOAD && self.deprecate_eof => Some(End::Ok),
             _ => None,

@@ -8,6 +8,7 @@ use crate::keeper;
 mod balance;
 mod check;
 mod cluster;
+mod compare;
 mod completions;
 pub mod load;
 mod report;
@@ -22,6 +23,8 @@ pub async fn dispatch(cli: Cli, interrupt: &Interrupt) -> Outcome {
         Command::Balance(args) => balance::balance(&args, interrupt).await,
         Command::Check(args) => check::check(&args).await,
         Command::Report(args) => report::report(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::History(args) => compare::history(&args),
         Command::Completions { shell } => completions::print(shell),
         Command::Keep(args) => {
             let order = keeper::read_order(&args.order)?;

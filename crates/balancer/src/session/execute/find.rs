@@ -148,7 +148,7 @@ impl Session {
     ) -> Result<bool, Gone> {
         let message = error.to_string();
         match error {
-            PoolError::Full(_) => {
+            PoolError::Full { .. } => {
                 self.client.error(1040, "08004", &format!("Too many connections: {message}")).await?;
                 return Ok(false);
             }

@@ -66,6 +66,14 @@ impl Session {
         if self.state.lost.is_some() && !self.after_loss(&plan).await? {
             return Ok(());
         }
+        self.card.set_running(true);
+        let done = self.attempt(work, plan).await;
+        self.card.set_running(false);
+        done
+    }
+
+    /// Tries it until it is done.
+    async fn attempt(&mut self, work: Work, plan: Plan) -> Result<(), Gone> {
         let mut attempts = Attempts::default();
         loop {
             // Lives up to the end of the attempt: whoever drains the node sees no gap between two statements.

@@ -38,8 +38,10 @@ impl Session {
             return Ok(());
         }
         if stays {
+            self.note_pins(&lease, work);
             self.tied = Some(Tied::new(lease));
         } else {
+            self.card.unpin();
             let remembers = plan.kind == Kind::Write
                 || seen.warnings > 0
                 || seen.error.is_some()
@@ -47,6 +49,15 @@ impl Session {
             lease.release(self.client.id, remembers, Instant::now());
         }
         Ok(())
+    }
+
+    /// Notes on the session's card what pins it.
+    fn note_pins(&self, lease: &Lease, work: Work) {
+        let prepared = |id| self.prepared.get(id).map_or(&b""[..], |statement| &statement.text.sql);
+        self.card.pin(self.state.pins(), lease.node, self.worker.roster.now(), || match work {
+            Work::Execute(id) | Work::Bulk(id) => prepared(id),
+            _ => self.client.payload().get(1..).unwrap_or_default(),
+        });
     }
 
     /// What remains to be asked or noted on the connection after some statements.

@@ -75,6 +75,7 @@ fn show(tokens: &mut Tokens<'_>) -> One {
     }
     let one = match word.get() {
         b"TPCW" if tokens.peek_word().get() == b"STATUS" => One::new(Kind::Status, "the balancer's own"),
+        b"TPCW" if tokens.peek_word().get() == b"SESSIONS" => One::new(Kind::Sessions, "the balancer's own"),
         b"TABLES" | b"TABLE" | b"COLUMNS" | b"FIELDS" | b"INDEX" | b"INDEXES" | b"KEYS" | b"CREATE"
         | b"DATABASES" | b"SCHEMAS" | b"COLLATION" | b"CHARACTER" | b"CHARSET" | b"ENGINES" | b"TRIGGERS"
         | b"PROCEDURE" | b"FUNCTION" | b"PACKAGE" | b"EVENTS" | b"PRIVILEGES" => reads(),

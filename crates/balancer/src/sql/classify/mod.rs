@@ -34,6 +34,8 @@ pub enum Kind {
     Rollback,
     /// `SHOW tpcw STATUS`: the balancer answers.
     Status,
+    /// `SHOW tpcw SESSIONS`: the balancer answers.
+    Sessions,
     /// `EXPLAIN ROUTE …`: the balancer answers; the statement begins at this byte.
     ExplainRoute(usize),
     /// `KILL`: node connections are not the client's to kill.
@@ -117,12 +119,16 @@ pub fn classify(text: &[u8]) -> Statement<'_> {
 pub fn classify_as(text: &[u8], manner: Manner) -> Statement<'_> {
     let mut tokens = Tokens::new(text, manner);
     let mut whole = whole(&mut tokens);
-    if tokens.version_comment {
+    if tokens.version_comments > 0 {
         // Who runs it, a server or another one, decides whether the comment is part of it: it may be either.
-        let without = self::whole(&mut Tokens::new(text, Manner { version_comments: false, ..manner }));
+        let mut skipping = Tokens::new(text, Manner { version_comments: false, ..manner });
+        let without = self::whole(&mut skipping);
+        // And of several, some may be and others not.
+        let several = tokens.version_comments.max(skipping.version_comments) > 1;
+        let unsure = if several { Marks::UNKNOWN } else { Marks::NONE };
         whole = One {
             kind: Kind::Write,
-            marks: whole.marks.with(without.marks).with(Marks::COMMITS),
+            marks: whole.marks.with(without.marks).with(Marks::COMMITS.with(unsure)),
             reason: "a comment that some servers execute",
         };
     }

@@ -15,6 +15,7 @@ fn tell(text: &str) -> String {
         Kind::Commit => "commit",
         Kind::Rollback => "rollback",
         Kind::Status => "status",
+        Kind::Sessions => "sessions",
         Kind::ExplainRoute(_) => "explain-route",
         Kind::Kill => "kill",
     }
@@ -167,6 +168,7 @@ fn statements_are_told_apart() {
         // The balancer's own.
         ("SHOW tpcw STATUS", "status"),
         ("show TPCW status;", "status"),
+        ("SHOW tpcw SESSIONS", "sessions"),
         ("EXPLAIN ROUTE DELETE FROM t", "explain-route"),
     ] {
         assert_eq!(tell(text), what, "{text}");

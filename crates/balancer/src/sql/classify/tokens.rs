@@ -7,19 +7,19 @@ use crate::sql::lexer::{Lexer, Manner, Token};
 pub(super) struct Tokens<'a> {
     pub lexer: Lexer<'a>,
     pub hint: Hint<'a>,
-    pub version_comment: bool,
+    pub version_comments: usize,
 }
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(text: &'a [u8], manner: Manner) -> Self {
-        Self { lexer: Lexer::reading(text, manner), hint: Hint::default(), version_comment: false }
+        Self { lexer: Lexer::reading(text, manner), hint: Hint::default(), version_comments: 0 }
     }
 
     pub(super) fn next(&mut self) -> Option<Token<'a>> {
         loop {
             match self.lexer.next()? {
                 Token::Hint(text) => self.hint = Hint::read(text),
-                Token::VersionComment => self.version_comment = true,
+                Token::VersionComment => self.version_comments += 1,
                 token => return Some(token),
             }
         }

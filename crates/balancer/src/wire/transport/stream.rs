@@ -22,6 +22,7 @@ pub(super) struct Layered {
 
 /// What compression lies on.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it stands in a box already, that of `Layered`")]
 pub(super) enum Stream {
     Plain(Socket),
     Tls(Tls),

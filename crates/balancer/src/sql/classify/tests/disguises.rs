@@ -79,6 +79,7 @@ fn comments_hide_nothing() {
         ("/*!40101 SET NAMES utf8mb4 */", "write"),
         ("/*!40101 SET @a=@@sql_mode */", "write variables"),
         ("SELECT /*M!100100 f(1) */ 1", "write unknown"),
+        ("SELECT 1 /*!99999 ' */ /*!50000 INTO @a */ -- '", "write unknown"),
         ("SELECT /*+ MAX_EXECUTION_TIME(1000) */ 1", "read"),
         ("SELECT 1 --\tx\n, NEXTVAL(s)", "write"),
         ("SELECT 1 --x\n", "read"),
