@@ -288,6 +288,8 @@ fn complaint(error: Error) -> Answer {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof => Answer::Broken(text),
+            // Its certificate is not accepted, or it does not accept ours.
+            io::ErrorKind::InvalidData => Answer::Denied(text),
             _ => Answer::Silent,
         },
         Error::Driver(DriverError::ConnectionClosed) => Answer::Broken(text),
