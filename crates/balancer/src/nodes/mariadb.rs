@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Answer, Facts, Following, NodeError, Nodes, Receiving};
 use crate::config::tls::{TlsMode, Verify};
-use crate::config::{Config, NodesTls};
+use crate::config::{self, Config, NodesTls};
 
 /// The limit of a statement on an admin connection; steps have their own, shorter ones.
 const STATEMENT: Duration = Duration::from_secs(10);
@@ -62,16 +62,15 @@ impl Drop for Sleeper {
 impl MariaDb {
     /// The nodes of `config`; nothing is connected yet.
     pub fn new(config: &Config) -> Self {
-        let account = |account: &crate::config::Account| Account::new(&account.name, &account.password);
-        let link = |node: &crate::config::Node| Link {
+        let link = |node: &config::Node| Link {
             address: node.admin_address(),
-            operator: account(&config.operator).encrypted(encryption(&config.nodes_tls, &node.name)),
+            operator: operator(config, &node.name),
             probe: Mutex::new(None),
             sleeper: Mutex::new(None),
         };
         Self {
             nodes: config.nodes.iter().map(|node| (NodeId::new(&node.name), link(node))).collect(),
-            replication: account(&config.replication),
+            replication: Account::new(&config.replication.name, &config.replication.password),
         }
     }
 
@@ -308,8 +307,14 @@ async fn sleep_there(address: SocketAddr, operator: Account) -> bool {
     }
 }
 
+/// The operator's account as it logs in to a node.
+pub fn operator(config: &Config, node: &str) -> Account {
+    let config::Account { name, password } = &config.operator;
+    Account::new(name, password).encrypted(encryption(&config.nodes_tls, node))
+}
+
 /// How the operator's connections to a node are encrypted. The files are read for each connection anew.
-pub fn encryption(settings: &NodesTls, node: &str) -> Option<Encryption> {
+fn encryption(settings: &NodesTls, node: &str) -> Option<Encryption> {
     let identity = match (&settings.certificate, &settings.key) {
         (Some(certificate), Some(key)) => {
             Some(ClientIdentity::new(certificate.clone().into(), key.clone().into()))
