@@ -102,8 +102,8 @@ class Cluster:
         names = [name for name in primary.client("-NBe", "SHOW DATABASES").splitlines() if name not in own]
         for name in names:
             primary.client("-e", f"DROP DATABASE `{name}`")
-        for name in ("test", "compat", "compat2"):
-            primary.client("-e", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        for name in ("test", "test_schema", "test_schema_2", "compat", "compat2"):
+            primary.client("-e", f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
         self.settle()
 
     def settle(self):

@@ -54,7 +54,7 @@ def tap(text, prefix=""):
             continue
         seen += 1
         bad, number, name = found.groups()
-        label = prefix + f"{number or seen} {re.sub(r'#.*', '', name).strip()}".strip()
+        label = f"{prefix}{number or seen} {name.split('#')[0]}".strip()
         if re.search(r"# ?(skip|todo)", name, re.IGNORECASE):
             outcomes.put(label, SKIPPED)
         else:
