@@ -19,7 +19,8 @@ const SEED: u64 = 11;
 fn is_for_the_primary(statement: &Statement) -> Option<&'static str> {
     let written = statement.to_string();
     let verb = written.split([' ', '(']).next().unwrap_or_default();
-    let writes = ["INSERT", "REPLACE", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "TRUNCATE", "CALL", "LOCK"];
+    let writes =
+        ["INSERT", "REPLACE", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "TRUNCATE", "CALL", "LOCK"];
     if writes.contains(&verb) {
         return Some("it writes");
     }
@@ -35,7 +36,11 @@ fn is_for_the_primary(statement: &Statement) -> Option<&'static str> {
         Expr::Function(function) => {
             let name = function.name.to_string().replace('`', "").to_lowercase();
             let effects = ["f", "w", "get_lock", "nextval", "setval", "release_lock"];
-            if effects.contains(&&*name) || name.contains('.') { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if effects.contains(&&*name) || name.contains('.') {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         }
         _ => ControlFlow::Continue(()),
     });

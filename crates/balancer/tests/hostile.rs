@@ -4,7 +4,7 @@ mod nodes;
 
 use std::time::Duration;
 
-use balancer::wire::auth::native_proof;
+use balancer::wire::auth::native;
 use balancer::wire::capabilities::Capabilities;
 use balancer::wire::handshake::{Greeting, Response, read_auth_switch};
 use balancer::wire::packet::{MAX_PAYLOAD, put_packet};
@@ -38,7 +38,7 @@ impl Raw {
             capabilities: wanted,
             collation: 45,
             name: b"shop".to_vec(),
-            proof: native_proof(b"secret", &greeting.scramble),
+            proof: native::proof(&native::once(b"secret"), &greeting.scramble).to_vec(),
             schema: Some(b"tpcw".to_vec()),
             ..Response::default()
         };
@@ -46,7 +46,7 @@ impl Raw {
         let mut answer = raw.packet().await.expect("an answer to the login");
         if answer[0] == 0xFE {
             let (_, scramble) = read_auth_switch(&answer[1..]).unwrap();
-            let proof = native_proof(b"secret", scramble);
+            let proof = native::proof(&native::once(b"secret"), scramble);
             raw.command(3, &proof).await;
             answer = raw.packet().await.expect("an answer to the proof");
         }
