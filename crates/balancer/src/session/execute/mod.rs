@@ -71,6 +71,7 @@ impl Session {
             return Ok(());
         }
         self.card.set_running(true);
+        self.card.lull.restart();
         let done = self.attempt(work, plan).await;
         self.card.set_running(false);
         done

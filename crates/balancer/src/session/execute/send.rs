@@ -12,6 +12,7 @@ use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
 use crate::session::kill::{self, Thread};
+use crate::session::lull::Deadline;
 use crate::session::relay::one::{End, Order, Seen, relay};
 use crate::session::watch::Watch;
 use crate::sql::classify::{Kind, Marks};
@@ -95,10 +96,11 @@ impl Session {
         if limit == 0 || !plan.repeatable() {
             return relay(lease, &mut self.client, order, seen, &mut watch).await;
         }
-        let limit = Duration::from_millis(limit);
-        match tokio::time::timeout(limit, relay(lease, &mut self.client, order, seen, &mut watch)).await {
-            Ok(end) => end,
-            Err(_) => {
+        let lull = &self.card.lull;
+        let limit = Deadline::after(Duration::from_millis(limit), lull);
+        match limit.or(lull, relay(lease, &mut self.client, order, seen, &mut watch)).await {
+            Some(end) => end,
+            None => {
                 self.worker.pools.sighted(&lease.id, Sighting::Silent);
                 kill::at_node_later(&self.worker, Thread::of(lease, &self.account));
                 Ok(End::Broken(io::ErrorKind::TimedOut.into()))

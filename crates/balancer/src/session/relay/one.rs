@@ -100,7 +100,8 @@ pub async fn relay(
                     News::Left => return Err(Gone::Over),
                     News::Interrupt(why) => {
                         seen.interrupted = Some(why);
-                        if why != Interruption::SessionKilled && watch.end_statement(connection).await {
+                        if why != Interruption::SessionKilled && watch.end_statement(connection, client).await
+                        {
                             continue;
                         }
                         io::ErrorKind::Interrupted.into()
