@@ -61,10 +61,14 @@ impl Image {
         self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
     }
 
+    /// Whether it sets no variable that `other` leaves as it was at the beginning.
+    pub fn has_nothing_beyond(&self, other: &Self) -> bool {
+        self.variables.iter().all(|(name, _)| other.get(name).is_some())
+    }
+
     /// Whether a connection in this state can be brought into `other` without losing anything: nothing has to be unset.
     pub fn leads_to(&self, other: &Self) -> bool {
-        (self.schema.is_none() || other.schema.is_some())
-            && self.variables.iter().all(|(name, _)| other.get(name).is_some())
+        (self.schema.is_none() || other.schema.is_some()) && self.has_nothing_beyond(other)
     }
 
     /// The SET that leads from this state to `other`; `None` when no variable differs.

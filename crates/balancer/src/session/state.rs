@@ -16,7 +16,7 @@ use crate::sql::lexer::Manner;
 use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
-use super::relay::one::Seen;
+use super::relay::seen::Seen;
 use super::roster::Pins;
 
 /// The server reads backslashes in texts as they stand.

@@ -12,7 +12,7 @@ use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
-use crate::session::relay::one::Seen;
+use crate::session::relay::seen::Seen;
 use crate::session::state::Tied;
 use crate::sql::classify::{Kind, Marks};
 
