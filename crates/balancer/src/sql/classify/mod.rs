@@ -59,13 +59,15 @@ pub enum Own {
 
 /// What else is known of a statement, as a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks(u16);
+pub struct Marks(u32);
 
 impl Marks {
     /// No mark.
     pub const NONE: Self = Self(0);
     /// Though a read, for the primary: it locks, or asks about what only the primary knows.
     pub const PRIMARY: Self = Self(1);
+    /// Answers with rows and writes all the same: the node's answer does not tell its last id.
+    pub const ROWS: Self = Self(1 << 16);
     /// Leaves user variables behind.
     pub const VARIABLES: Self = Self(1 << 1);
     /// Leaves temporary tables behind.
