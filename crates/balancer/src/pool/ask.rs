@@ -143,6 +143,9 @@ impl Connection {
         if let Some(set) = self.image.set_to(image) {
             self.run(set.as_bytes()).await?;
         }
+        if let Some(set) = self.image.set_user_to(image) {
+            self.run(&set).await?;
+        }
         self.image = image.clone();
         Ok(())
     }

@@ -22,7 +22,7 @@ use super::roster::Pins;
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
 /// ER_PARSE_ERROR.
-const PARSE_ERROR: u16 = 1064;
+pub(super) const PARSE_ERROR: u16 = 1064;
 
 /// One session's state.
 #[derive(Debug)]
@@ -89,6 +89,9 @@ impl State {
             self.status = told & !status::MORE_RESULTS;
         }
         if let Some(image) = seen.image.take() {
+            if image.misreads_texts_since(&self.image) {
+                self.ties = self.ties.with(Marks::VARIABLES);
+            }
             self.image = Rc::new(image);
             self.wait_timeout = self.image.wait_timeout();
             lease.image = self.image.clone();

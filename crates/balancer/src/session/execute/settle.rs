@@ -12,8 +12,8 @@ use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
 use crate::session::relay::one::Seen;
-use crate::session::state::Tied;
-use crate::sql::classify::{Kind, Marks};
+use crate::session::state::{PARSE_ERROR, Tied};
+use crate::sql::classify::{Kind, Marks, literals};
 
 /// A question about what the statement has changed is answered by then.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -28,6 +28,9 @@ impl Session {
         mut seen: Seen,
     ) -> Result<(), Gone> {
         let ran = !matches!(work, Work::Prepare(_) | Work::FieldList);
+        if plan.marks.any(Marks::LITERALS) && ran {
+            self.carry_variables(work, plan, &mut seen);
+        }
         let stays = self.state.take(plan, ran, &mut seen, &mut lease);
         if self.tend(&mut lease, work, plan, &seen).await.is_err() {
             // The statement is done and answered; only the connection is of no use any more.
@@ -51,13 +54,38 @@ impl Session {
         Ok(())
     }
 
+    /// Takes user variables that have been set to literals into the session's image; those that cannot be carried tie it
+    /// to the connection.
+    fn carry_variables(&mut self, work: Work, plan: &Plan, seen: &mut Seen) {
+        if seen.error == Some(PARSE_ERROR) {
+            return;
+        }
+        let mut image = Image::clone(seen.image.as_ref().unwrap_or(&self.state.image));
+        let sure = seen.error.is_none() && plan.kind == Kind::Session && !plan.marks.any(Marks::TIES);
+        let carried = sure
+            && literals(self.text(work), self.state.manner)
+                .all(|(name, literal)| image.set_user(name, literal));
+        if carried {
+            seen.image = Some(image);
+        } else {
+            // After an error nobody knows which of them were set.
+            self.state.ties = self.state.ties.with(Marks::VARIABLES);
+        }
+    }
+
+    /// The text of the statement under way.
+    fn text(&self, work: Work) -> &[u8] {
+        match work {
+            Work::Execute(id) | Work::Bulk(id) => {
+                self.prepared.get(id).map_or(&b""[..], |statement| &statement.text.sql)
+            }
+            _ => self.client.payload().get(1..).unwrap_or_default(),
+        }
+    }
+
     /// Notes on the session's card what pins it.
     fn note_pins(&self, lease: &Lease, work: Work) {
-        let prepared = |id| self.prepared.get(id).map_or(&b""[..], |statement| &statement.text.sql);
-        self.card.pin(self.state.pins(), lease.node, self.worker.roster.now(), || match work {
-            Work::Execute(id) | Work::Bulk(id) => prepared(id),
-            _ => self.client.payload().get(1..).unwrap_or_default(),
-        });
+        self.card.pin(self.state.pins(), lease.node, self.worker.roster.now(), || self.text(work));
     }
 
     /// What remains to be asked or noted on the connection after some statements.
@@ -69,7 +97,8 @@ impl Session {
         seen: &Seen,
     ) -> Result<(), AskError> {
         if let (Work::Prepare(id), Some(prepared)) = (work, seen.prepared) {
-            let text = self.worker.texts.intern(&self.state.image, &self.client.whole_payload()[1..]);
+            let text =
+                self.worker.texts.intern(&self.state.image.without_user(), &self.client.whole_payload()[1..]);
             self.keep_prepared(id, text.clone(), prepared.parameters);
             lease.remember(&text, prepared.id).await?;
         }

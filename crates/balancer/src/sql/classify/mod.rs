@@ -3,6 +3,7 @@
 mod definition;
 mod functions;
 mod kinds;
+mod literals;
 mod names;
 mod set;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod tokens;
 mod walk;
 
+pub use self::literals::literals;
 use self::tokens::Tokens;
 use super::hint::Hint;
 use super::lexer::{Manner, Token};
@@ -71,6 +73,8 @@ impl Marks {
     pub const COLLATION: Self = Self(1 << 9);
     /// Counts rows for FOUND_ROWS().
     pub const COUNTS: Self = Self(1 << 10);
+    /// Sets user variables to nothing but literals, which can be set again elsewhere: see [`literals()`].
+    pub const LITERALS: Self = Self(1 << 14);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.
@@ -174,7 +178,10 @@ impl One {
 
 /// Several statements in one text are as much as the most that any of them is.
 fn together(a: One, b: One) -> One {
-    let marks = a.marks.with(b.marks).with(Marks::SEVERAL);
+    let mut marks = a.marks.with(b.marks).with(Marks::SEVERAL);
+    if marks.any(Marks::LITERALS) {
+        marks = marks.with(Marks::VARIABLES);
+    }
     match (a.kind, b.kind) {
         (Kind::Read, Kind::Read) => One { kind: Kind::Read, marks, reason: b.reason },
         (Kind::Kill, _) | (_, Kind::Kill) => One { kind: Kind::Kill, marks, reason: "ends a connection" },
