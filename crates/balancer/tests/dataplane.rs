@@ -286,7 +286,7 @@ async fn the_primary_is_waited_for_and_a_lost_transaction_is_told() {
     first.query_drop("SET autocommit=0").await.unwrap();
     let first = tokio::spawn(async move { first.query_drop("INSERT INTO t (v) SELECT SLEEP(20)").await });
     let mut variable = front.client().await;
-    variable.query_drop("SET @a = 1").await.unwrap();
+    variable.query_drop("SET @a = 1 + 1").await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     n1.kill();
     let code = |error: mysql_async::Error| match error {
