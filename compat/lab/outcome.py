@@ -54,11 +54,14 @@ def tap(text, prefix=""):
             continue
         seen += 1
         bad, number, name = found.groups()
-        label = prefix + f"{number or seen} {re.sub(r'#.*', '', name).strip()}".strip()
+        label = f"{prefix}{number or seen} {name.split('#')[0]}".strip()
         if re.search(r"# ?(skip|todo)", name, re.IGNORECASE):
             outcomes.put(label, SKIPPED)
         else:
             outcomes.put(label, FAILED if bad else PASSED, name)
+    planned = re.search(r"^1\.\.(\d+)", text, re.MULTILINE)
+    if planned and seen < int(planned.group(1)):
+        outcomes.put(prefix + "(end)", FAILED, f"{seen} of {planned.group(1)} tests were run")
     return outcomes
 
 

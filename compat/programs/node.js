@@ -161,7 +161,7 @@ test('ping', c => c.ping());
       await Promise.race([run(connection), limit]);
       console.log(`ok ${number} - ${name}`);
     } catch (error) {
-      console.log(`not ok ${number} - ${name}: ${String(error.message).split('\n')[0]}`);
+      console.log(`not ok ${number} - ${name} # because: ${String(error.message).split('\n')[0]}`);
     } finally {
       if (connection) connection.destroy();
     }

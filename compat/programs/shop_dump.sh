@@ -7,7 +7,7 @@ account="--no-defaults -h$host -P$port -u$user -p$password"
 n=0 bad=0
 check() { # name, command…
     n=$((n + 1)); name=$1; shift
-    if said=$("$@" 2>&1); then echo "ok $n - $name"; else bad=1; echo "not ok $n - $name: $said" | tr '\n' ' '; echo; fi
+    if said=$("$@" 2>&1); then echo "ok $n - $name"; else bad=1; echo "not ok $n - $name # because: $said" | tr '\n' ' '; echo; fi
 }
 tables() { mariadb $account -NBe "SELECT table_name FROM information_schema.tables WHERE table_schema='$1' AND table_type='BASE TABLE' ORDER BY 1"; }
 sums() { for table in $(tables "$1"); do mariadb $account -NBe "CHECKSUM TABLE \`$1\`.\`$table\` EXTENDED" | sed "s/^$1\.//"; done; }

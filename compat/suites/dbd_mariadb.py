@@ -12,24 +12,19 @@ SOURCE = "Debian, source of `libdbd-mariadb-perl`"
 
 
 def prepare(cache):
-    needs("perl", "make", "cc", "mariadb_config")
+    needs("perl", "make", "cc", "mariadb_config")  # and libdevel-checklib-perl, libdbi-perl, libtest-deep-perl
     folder = cache.debian("libdbd-mariadb-perl")
     if not (folder / "blib").exists():
-        must(["perl", "Makefile.PL", "--testdb=test", "--testuser=x", "--testpassword=x", "--testhost=127.0.0.1", "--testport=1"],
-             cwd=folder)
+        must(["perl", "Makefile.PL", "--testdb=test", "--testuser=x", "--testhost=127.0.0.1", "--testport=1"], cwd=folder)
         must(["make"], cwd=folder)
     return folder
 
 
 def run(folder, target, results):
     environment = {**os.environ, "PERL_DL_NONLAZY": "1"}
-    (folder / "t" / "MariaDB.mtest").write_text(f"""{{ local ($::test_dsn, $::test_user, $::test_password);
-$::test_host = '{target.host}'; $::test_port = {target.port}; $::test_user = '{target.user}'; $::test_socket = '';
-$::test_password = '{target.password}'; $::test_db = 'test'; $::test_mysql_config = 'mariadb_config';
-$::test_dsn = 'DBI:MariaDB:database=test;host={target.host};port={target.port}';
-}}
-$::test_host = '{target.host}'; $::test_port = {target.port}; $::test_user = '{target.user}'; $::test_socket = '';
-$::test_password = '{target.password}'; $::test_db = 'test'; $::test_mysql_config = 'mariadb_config';
+    (folder / "t" / "MariaDB.mtest").write_text(f"""$::test_host = '{target.host}'; $::test_port = {target.port}; $::test_socket = '';
+$::test_user = '{target.user}'; $::test_password = '{target.password}'; $::test_db = 'test';
+$::test_mysql_config = 'mariadb_config';
 $::test_dsn = 'DBI:MariaDB:database=test;host={target.host};port={target.port}';
 1;
 """)

@@ -15,8 +15,6 @@ def prepare(cache):
 
 def run(prepared, target, results):
     source, python = prepared
-    for name in ("test_schema", "test_schema_2"):
-        target.client("-e", f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4")
     address = f"mariadb+pymysql://{target.user}:{target.password}@{target.host}:{target.port}/test?charset=utf8mb4"
     return pytest.run(python, source, ["test/dialect/test_suite.py", "test/dialect/mysql", "--dburi", address,
                                        "-p", "no:warnings"], results, limit_s=1800)
