@@ -1,6 +1,6 @@
 //! Real inputs, to begin with.
 
-use balancer::wire::auth::NATIVE;
+use balancer::wire::auth::Plugin;
 use balancer::wire::capabilities::Capabilities;
 use balancer::wire::handshake::{Greeting, Response, auth_switch};
 use balancer::wire::packet::{put_packet, put_text};
@@ -122,7 +122,7 @@ pub fn handshakes() -> Vec<Vec<u8>> {
         scramble: (1..=20).collect(),
         capabilities: Capabilities::OFFERED,
         collation: 45,
-        plugin: NATIVE.to_vec(),
+        plugin: Plugin::Native.name().into(),
     };
     let response = Response {
         capabilities: Capabilities::OFFERED.or(Capabilities::PLUGIN_AUTH_LENENC),
@@ -131,15 +131,16 @@ pub fn handshakes() -> Vec<Vec<u8>> {
         proof: vec![9; 20],
         schema: Some(b"tpcw".to_vec()),
         plugin: Some(b"caching_sha2_password".to_vec()),
+        attributes: Vec::new(),
     };
-    let mut with_attributes = response.write();
-    balancer::wire::handshake::put_attributes(
-        &mut with_attributes,
-        &[("_client_name", "x"), ("_os", "Linux")],
-    );
+    let with_attributes = Response {
+        capabilities: response.capabilities.or(Capabilities::CONNECT_ATTRS),
+        attributes: vec![("_client_name".into(), "x".into()), ("_os".into(), "Linux".into())],
+        ..response.clone()
+    };
     let change = b"shop\0\x14aaaaaaaaaaaaaaaaaaaatpcw\0\x2d\0mysql_native_password\0".to_vec();
-    let switch = auth_switch(NATIVE, &[7; 20])[1..].to_vec();
-    vec![greeting.write(), response.write(), with_attributes, change, switch]
+    let switch = auth_switch(Plugin::Native, &[7; 20])[1..].to_vec();
+    vec![greeting.write(), response.write(), with_attributes.write(), change, switch]
 }
 
 /// Small texts with a form of their own, behind a byte that says which.

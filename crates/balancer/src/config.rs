@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::tls::{Compression, NodesTls, Tls};
 use crate::view::Strategy;
+use crate::wire::auth::Plugin;
 
 /// Everything that the balancer needs to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +35,12 @@ pub struct Config {
     /// What a read may miss.
     #[serde(default)]
     pub consistency: Consistency,
-    /// Who may log in to the balancer; each is logged in to the nodes under the same name.
+    /// Who may log in to the balancer; each is logged in to the nodes under the same name. More may come from `auth`.
+    #[serde(default)]
     pub accounts: Vec<Account>,
+    /// How clients log in, and who else may.
+    #[serde(default)]
+    pub auth: Auth,
     /// Under which the balancer looks after the nodes: needs the rights for replication, SUPER and PROCESS.
     pub operator: Account,
     /// The account that nodes replicate with.
@@ -88,11 +93,17 @@ impl Config {
         if self.nodes.is_empty() {
             return fail("nodes", "no node is given; at least one is needed".into());
         }
-        if self.accounts.is_empty() {
+        if self.accounts.is_empty() && self.auth.accounts_file.is_none() && !self.auth.from_nodes {
             return fail(
                 "accounts",
-                "no account is given: nobody could log in; at least one is needed".into(),
+                "no account is given: nobody could log in; at least one is needed, or auth.accounts_file, or \
+                 auth.from_nodes"
+                    .into(),
             );
+        }
+        if !matches!(self.auth.default_plugin, Plugin::Native | Plugin::Sha2) {
+            let problem = "only mysql_native_password and caching_sha2_password are allowed: others begin with a switch";
+            return fail("auth.default_plugin", problem.into());
         }
         for (at, node) in self.nodes.iter().enumerate() {
             let key = format!("nodes[{at}]");
@@ -152,6 +163,20 @@ impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account").field("name", &self.name).field("password", &"***").finish()
     }
+}
+
+/// How clients log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// The plugin that the greeting names; clients may begin with another one.
+    pub default_plugin: Plugin,
+    /// A file with more accounts, as hashes ([`crate::accounts::file`]); read again when it changes.
+    pub accounts_file: Option<PathBuf>,
+    /// Whether the accounts of the nodes may log in, by the hashes in the nodes' own tables.
+    pub from_nodes: bool,
+    /// The private RSA key (PEM) under which passwords cross unencrypted connections; absent: one is made when needed.
+    pub rsa_key_file: Option<PathBuf>,
 }
 
 /// A node as configured. Which one is the primary is found out from the nodes themselves.

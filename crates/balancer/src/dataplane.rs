@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::session::worker::{Shared, Worker};
 use crate::telemetry::Sighting;
@@ -34,6 +35,8 @@ const GRACE: Duration = Duration::from_millis(200);
 pub struct DataPlane {
     /// Where clients connect: as configured, with the port that was found for port 0.
     pub address: SocketAddr,
+    /// Who may log in.
+    pub accounts: Arc<Accounts>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -87,7 +90,10 @@ pub fn start_with(
     let address = listener.local_addr()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { cores } else { config.workers };
-    let shared = Arc::new(Shared::new(config, certificates, view, sightings, stop, workers));
+    let accounts = Accounts::new(&config.accounts, &config.auth).map_err(io::Error::other)?;
+    let accounts = Arc::new(accounts);
+    let shared =
+        Arc::new(Shared::new(config, accounts.clone(), certificates, view, sightings, stop, workers));
     let beat = shared.clone();
     let mut threads = vec![spawn("balancer-beat".to_owned(), move || run_beat(&beat))?];
     let mut listener = Some(listener);
@@ -100,7 +106,7 @@ pub fn start_with(
         });
         threads.push(worker.inspect_err(|_| shared.stop.cancel())?);
     }
-    Ok(DataPlane { address, shared, threads })
+    Ok(DataPlane { address, accounts, shared, threads })
 }
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

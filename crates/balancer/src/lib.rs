@@ -12,6 +12,7 @@
 //! The four tables between the two planes, [`view`], [`telemetry`], [`request`] and [`event`], import nobody else.
 //! The balancer knows no table of any application.
 
+pub mod accounts;
 pub mod admin;
 pub mod config;
 pub mod control;

@@ -27,7 +27,7 @@ use crate::nodes::{Answer, Facts, Nodes, mariadb};
 use crate::telemetry::Meter;
 use crate::tls::{self, Certificates, TlsError};
 use crate::view::{ClusterView, NodeState, NodeView, ViewCell};
-use crate::{admin, failover};
+use crate::{accounts, admin, failover};
 
 /// Sightings of sessions that may wait for the probes.
 const SIGHTINGS: usize = 256;
@@ -141,6 +141,10 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
         .map_err(listen("clients", config.listen))
         .inspect_err(|_| stop.cancel())?;
     control.handle.plane = Some(plane.shared());
+    if config.auth.accounts_file.is_some() || config.auth.from_nodes {
+        let watch = accounts::watch::run(plane.accounts.clone(), config.clone());
+        control.tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
+    }
     let admin_address = match config.admin {
         None => None,
         Some(address) => {
@@ -390,6 +394,7 @@ mod tests {
             strategy: Default::default(),
             consistency: Default::default(),
             accounts: vec![account()],
+            auth: Default::default(),
             operator: account(),
             replication: account(),
             nodes: vec![node(1), node(2), node(3)],

@@ -51,6 +51,7 @@ fn config(cluster: &LocalCluster) -> Config {
         strategy: Strategy::RoundRobin,
         consistency: Default::default(),
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: cluster.nodes().into_iter().map(node).collect(),

@@ -239,6 +239,7 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
         strategy: settings.strategy,
         consistency: settings.consistency,
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: cluster.nodes().iter().map(node).collect(),

@@ -37,6 +37,7 @@ fn config(nodes: usize, candidates: usize) -> Config {
         strategy: Default::default(),
         consistency: Default::default(),
         accounts: vec![account()],
+        auth: Default::default(),
         operator: account(),
         replication: account(),
         nodes: (0..nodes).map(node).collect(),

@@ -303,7 +303,8 @@ async fn sleep_there(opts: Opts) -> bool {
     }
 }
 
-fn options(address: SocketAddr, account: &Account) -> Opts {
+/// How an account connects to a server from here.
+pub fn options(address: SocketAddr, account: &Account) -> Opts {
     OptsBuilder::default()
         .ip_or_hostname(address.ip().to_string())
         .tcp_port(address.port())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
-use super::connect::{Connection, TRACK};
+use super::connect::{Connection, tracking};
 use super::image::Image;
 use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
@@ -154,12 +154,12 @@ impl Connection {
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
-        self.run(TRACK).await
+        self.run(tracking(&self.greeting)).await
     }
 
     /// Asks for the change tracking again that a client has switched to something else.
     pub async fn track(&mut self) -> Result<(), AskError> {
-        self.run(TRACK).await
+        self.run(tracking(&self.greeting)).await
     }
 }
 

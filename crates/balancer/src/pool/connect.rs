@@ -11,15 +11,16 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::image::Image;
+use super::prove::Prover;
 use super::statements::Statements;
 use super::{Counted, Place};
-use crate::config::Account;
+use crate::accounts::known::{AccountId, Known};
 use crate::telemetry::Meter;
 use crate::tls::ToNode;
-use crate::wire::auth::{NATIVE, native_proof};
+use crate::wire::auth::Plugin;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::codec::{Front, front};
-use crate::wire::handshake::{Greeting, Response, read_auth_switch, tls_request};
+use crate::wire::handshake::{Attributes, Greeting, Response, tls_request};
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply::ErrPacket;
 use crate::wire::transport::Transport;
@@ -27,16 +28,27 @@ use crate::wire::transport::Transport;
 /// Every change of the session is told, among it `last_gtid`. Transaction info is not asked for: the status flags say
 /// whether a transaction is open, and the info would come with every statement.
 pub const TRACK: &[u8] = b"SET session_track_system_variables='*'";
+/// As [`TRACK`], for MySQL, which tells of transactions by their GTIDs and not by a variable.
+pub const TRACK_MYSQL: &[u8] = b"SET session_track_system_variables='*', session_track_gtids=OWN_GTID";
+
+/// What SET NAMES does, after the collation has been set by its number.
+const SET_TO_CONNECTION: &[u8] =
+    b"SET character_set_client=@@character_set_connection, character_set_results=@@character_set_connection";
+
+/// The statement that switches tracking on at the server that greeted like this.
+pub fn tracking(greeting: &Greeting) -> &'static [u8] {
+    if greeting.is_mysql() { TRACK_MYSQL } else { TRACK }
+}
 
 /// What connections of one kind have in common: they can stand for one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The account, by its place in the configuration.
-    pub account: usize,
+    /// The account.
+    pub account: AccountId,
     /// What the client asked for, as far as it matters on the node's side.
     pub capabilities: Capabilities,
     /// The client's character set and collation at login.
-    pub collation: u8,
+    pub collation: u16,
 }
 
 /// Why a connection could not be made.
@@ -124,7 +136,7 @@ impl Connection {
 /// Makes a connection within the limit, under TLS as `tls` says.
 pub async fn connect(
     place: &Place,
-    account: &Account,
+    account: &Known,
     key: Key,
     serial: u64,
     tls: Option<ToNode>,
@@ -138,7 +150,7 @@ pub async fn connect(
 
 async fn open(
     place: &Place,
-    account: &Account,
+    account: &Known,
     key: Key,
     serial: u64,
     tls: Option<ToNode>,
@@ -148,9 +160,14 @@ async fn open(
     stream.set_nodelay(true).map_err(unreachable)?;
     let mut login = Login { place, stream: Transport::plain(stream), buffer: BytesMut::new(), sequence: 0 };
     let greeting = login.log_in(account, key, tls).await?;
-    login.sequence = 0;
-    login.send(&[&[3], TRACK].concat()).await?;
-    login.expect_ok().await?;
+    if key.collation > u8::MAX.into() {
+        let collation = format!("SET collation_connection={}", key.collation);
+        // One that the node does not know is left at the default, as by servers.
+        if login.run(collation.as_bytes()).await.is_ok() {
+            login.run(SET_TO_CONNECTION).await?;
+        }
+    }
+    login.run(tracking(&greeting)).await?;
     Ok(Connection {
         node: place.index,
         id: place.id.clone(),
@@ -171,9 +188,9 @@ async fn open(
 }
 
 /// The first steps on a new stream.
-struct Login<'a> {
+pub(super) struct Login<'a> {
     place: &'a Place,
-    stream: Transport,
+    pub(super) stream: Transport,
     buffer: BytesMut,
     /// The number of the next packet in either direction.
     sequence: u8,
@@ -184,11 +201,11 @@ impl Login<'_> {
         ConnectError::Unreachable { node: self.place.id.clone(), error }
     }
 
-    fn foreign(&self, why: impl ToString) -> ConnectError {
+    pub(super) fn foreign(&self, why: impl ToString) -> ConnectError {
         ConnectError::Foreign { node: self.place.id.clone(), why: why.to_string() }
     }
 
-    fn refused(&self, payload: &[u8]) -> ConnectError {
+    pub(super) fn refused(&self, payload: &[u8]) -> ConnectError {
         match ErrPacket::read(payload) {
             Ok(error) => ConnectError::Refused {
                 node: self.place.id.clone(),
@@ -200,14 +217,14 @@ impl Login<'_> {
         }
     }
 
-    async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
         let mut packet = Vec::new();
         self.sequence = put_packet(&mut packet, self.sequence, payload);
         self.stream.write_all(&packet).await.map_err(|error| self.unreachable(error))
     }
 
     /// The next packet's payload.
-    async fn receive(&mut self) -> Result<BytesMut, ConnectError> {
+    pub(super) async fn receive(&mut self) -> Result<BytesMut, ConnectError> {
         loop {
             match front(&self.buffer, self.sequence, 1 << 16) {
                 Ok(Front::Whole(length, last)) => {
@@ -231,6 +248,13 @@ impl Login<'_> {
                 Err(error) => return Err(self.unreachable(error)),
             }
         }
+    }
+
+    /// Runs a statement without a result.
+    async fn run(&mut self, text: &[u8]) -> Result<(), ConnectError> {
+        self.sequence = 0;
+        self.send(&[&[3], text].concat()).await?;
+        self.expect_ok().await
     }
 
     async fn expect_ok(&mut self) -> Result<(), ConnectError> {
@@ -269,7 +293,7 @@ impl Login<'_> {
 
     async fn log_in(
         &mut self,
-        account: &Account,
+        account: &Known,
         key: Key,
         tls: Option<ToNode>,
     ) -> Result<Greeting, ConnectError> {
@@ -283,35 +307,49 @@ impl Login<'_> {
             let missing = wanted.0 & !greeting.capabilities.0;
             return Err(self.foreign(format!("it lacks capabilities {missing:#x} that the client uses")));
         }
-        let password = account.password.as_bytes();
+        let credentials = account.credentials();
+        let mysql = greeting.is_mysql();
+        let mut prover = Prover {
+            credentials: &credentials,
+            plugin: Plugin::of(&greeting.plugin).unwrap_or_default(),
+            scramble: greeting.scramble.clone(),
+        };
+        // A password is not sent unasked, nor signed under a scramble that is too short for it.
+        if matches!(prover.plugin, Plugin::Clear | Plugin::Ed25519) || prover.proof(false).is_none() {
+            prover.plugin = Plugin::Native;
+        }
+        let attributes = greeting.capabilities.and(Capabilities::CONNECT_ATTRS);
         let mut response = Response {
-            capabilities: wanted.or(Capabilities::PLUGIN_AUTH_LENENC),
-            collation: key.collation,
-            name: account.name.clone().into_bytes(),
-            proof: native_proof(password, &greeting.scramble),
+            capabilities: wanted
+                .or(Capabilities::PLUGIN_AUTH_LENENC)
+                .or(attributes)
+                .or(greeting.capabilities.and(Capabilities::MYSQL)),
+            // The field has one byte; a larger number is set afterwards.
+            collation: u8::try_from(key.collation).unwrap_or(if mysql { 45 } else { greeting.collation }),
+            name: account.name.as_bytes().to_vec(),
+            proof: prover.proof(false).map(|proof| proof.to_vec()).unwrap_or_default(),
             schema: None,
-            plugin: Some(NATIVE.to_vec()),
+            plugin: Some(prover.plugin.name().into()),
+            attributes: own_attributes(),
         };
         if let Some(tls) = tls {
             self.encrypt(tls, &greeting, &mut response).await?;
         }
         self.send(&response.write()).await?;
-        let answer = self.receive().await?;
-        match answer.first() {
-            Some(0) => {}
-            Some(0xFE) => {
-                let asked = read_auth_switch(&answer[1..]);
-                let (plugin, scramble) = asked.map_err(|error| self.foreign(error))?;
-                if plugin != NATIVE {
-                    let plugin = String::from_utf8_lossy(plugin).into_owned();
-                    return Err(self.foreign(format!("it wants the login plugin {plugin}")));
-                }
-                self.send(&native_proof(password, scramble)).await?;
-                self.expect_ok().await?;
-            }
-            Some(0xFF) => return Err(self.refused(&answer)),
-            _ => return Err(self.foreign(Malformed::OutOfTurn)),
-        }
+        self.prove(prover).await?;
         Ok(greeting)
     }
+}
+
+/// What the balancer says of itself to nodes. Their connections are shared, so that no client's attributes would be true.
+fn own_attributes() -> Attributes {
+    let pid = std::process::id().to_string();
+    [
+        ("_client_name", "tpcw"),
+        ("_client_version", env!("CARGO_PKG_VERSION")),
+        ("_pid", &pid),
+        ("program_name", "tpcw"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into()
 }

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod image;
 pub mod lease;
 mod node;
+mod prove;
 pub mod queue;
 pub mod statements;
 
@@ -30,7 +31,8 @@ use self::image::Image;
 use self::lease::{Lease, Pooled};
 use self::node::Found;
 pub use self::node::NodePool;
-use crate::config::{Account, Config};
+use crate::accounts::known::Known;
+use crate::config::Config;
 use crate::telemetry::{Meter, Sighting};
 use crate::tls::Certificates;
 use crate::view::{ClusterView, NodeState, NodeView};
@@ -167,7 +169,7 @@ impl Pools {
     ///
     /// # Errors
     /// None came free in time, or a new one could not be made.
-    pub async fn take(&self, place: &Place, account: &Account, want: Want<'_>) -> Result<Lease, PoolError> {
+    pub async fn take(&self, place: &Place, account: &Known, want: Want<'_>) -> Result<Lease, PoolError> {
         let pool = self.pool(place.index, &place.id);
         let slot = match self.find_or_wait(&pool, place, account, want).await? {
             Found::Idle(pooled) => return Ok(Lease::new(pooled, pool)),
@@ -180,11 +182,11 @@ impl Pools {
     ///
     /// # Errors
     /// There is no room, or it could not be made.
-    pub async fn make(&self, place: &Place, account: &Account, want: Want<'_>) -> Result<Lease, PoolError> {
+    pub async fn make(&self, place: &Place, account: &Known, want: Want<'_>) -> Result<Lease, PoolError> {
         let pool = self.pool(place.index, &place.id);
         let (node, max) = (place.id.clone(), self.config.pool.max);
         let limit = self.config.limits.of(&account.name).node_connections.unwrap_or(usize::MAX);
-        let slot = pool.budget.try_open(want.key.account, limit);
+        let slot = pool.budget.try_open(want.key.account.0 as usize, limit);
         let slot = slot.map_err(|_| PoolError::Full { node, max, waited_ms: 0 })?;
         self.open(pool, slot, place, account, want).await
     }
@@ -194,7 +196,7 @@ impl Pools {
         pool: Rc<NodePool>,
         slot: Slot,
         place: &Place,
-        account: &Account,
+        account: &Known,
         want: Want<'_>,
     ) -> Result<Lease, PoolError> {
         self.serial.set(self.serial.get() + 1);
@@ -217,7 +219,7 @@ impl Pools {
         &self,
         pool: &NodePool,
         place: &Place,
-        account: &Account,
+        account: &Known,
         want: Want<'_>,
     ) -> Result<Found, PoolError> {
         let now = Instant::now();

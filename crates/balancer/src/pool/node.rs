@@ -87,9 +87,8 @@ impl NodePool {
     /// The very connection with this serial number, if it is idle and nobody but `owner` has used it since.
     pub(super) fn take_serial(&self, serial: u64, owner: u32) -> Option<Box<Pooled>> {
         let mut idle = self.idle.borrow_mut();
-        let wanted =
-            |pooled: &Box<Pooled>| pooled.connection.serial == serial && pooled.connection.owner == owner;
-        let at = idle.iter().position(wanted)?;
+        let wanted = |pooled: &Pooled| pooled.connection.serial == serial && pooled.connection.owner == owner;
+        let at = idle.iter().position(|pooled| wanted(pooled))?;
         Some(idle.remove(at))
     }
 
@@ -98,16 +97,16 @@ impl NodePool {
         if self.budget.anybody_waits() && self.budget.owed_elsewhere(self.thread, since) {
             return Err(Full::Node);
         }
-        let opened = match self.budget.try_open(key.account, limit) {
+        let opened = match self.budget.try_open(key.account.0 as usize, limit) {
             Err(full) => {
                 // The one unused for longest; the account's own if that is what is full.
                 let mut idle = self.idle.borrow_mut();
                 let frees =
-                    |pooled: &Box<Pooled>| full == Full::Node || pooled.connection.key.account == key.account;
-                let closed = idle.iter().position(frees).map(|at| idle.remove(at));
+                    |pooled: &Pooled| full == Full::Node || pooled.connection.key.account == key.account;
+                let closed = idle.iter().position(|pooled| frees(pooled)).map(|at| idle.remove(at));
                 drop(idle);
                 closed.ok_or(full)?;
-                self.budget.try_open(key.account, limit)
+                self.budget.try_open(key.account.0 as usize, limit)
             }
             opened => opened,
         };

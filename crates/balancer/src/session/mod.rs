@@ -16,6 +16,7 @@ pub mod state;
 pub mod worker;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use self::roster::Card;
 use self::seats::Seat;
 use self::state::{State, Tied};
 use self::worker::Worker;
+use crate::accounts::known::Known;
 use crate::pool::connect::Key;
 use crate::pool::image::Image;
 use crate::pool::statements::Text;
@@ -37,7 +39,7 @@ use crate::sql::classify::{Kind, Marks, classify_as};
 use crate::sql::lexer::may_halve_characters;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
-use crate::wire::handshake::ChangeUser;
+use crate::wire::handshake::{Attributes, ChangeUser};
 use crate::wire::prepared as execute_packet;
 use crate::wire::transport::Transport;
 
@@ -47,6 +49,9 @@ pub struct Session {
     worker: Rc<Worker>,
     client: Client,
     key: Key,
+    account: Arc<Known>,
+    /// What the client says of itself.
+    pub attributes: Attributes,
     state: State,
     prepared: Prepared,
     tied: Option<Tied>,
@@ -89,8 +94,7 @@ async fn begin(worker: &Worker, client: &mut Client) -> Result<(LoggedIn, Seat),
         () = logging_in.cut() => return Err(Gone::Over),
     };
     let logged_in = logged_in.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
-    let name = &worker.shared.config.accounts[logged_in.account].name;
-    let seat = take_seat(worker, client, name).await?;
+    let seat = take_seat(worker, client, &logged_in.account.name).await?;
     Ok((logged_in, seat))
 }
 
@@ -116,10 +120,9 @@ impl Drop for Session {
 
 impl Session {
     fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn, seat: Seat) -> Self {
-        let name = &worker.shared.config.accounts[logged_in.account].name;
-        let card = worker.roster.enter(client.id, name, client.stream.peer_addr().ok());
+        let card = worker.roster.enter(client.id, &logged_in.account.name, client.stream.peer_addr().ok());
         let key = Key {
-            account: logged_in.account,
+            account: logged_in.account.id,
             capabilities: client.capabilities.and(Capabilities::SHARED),
             collation: logged_in.collation,
         };
@@ -129,7 +132,8 @@ impl Session {
         };
         let state = State::new(image, logged_in.collation);
         let prepared = Prepared::new(worker.shared.memory.clone());
-        Self { worker, client, key, state, prepared, tied: None, card, seat: seat }
+        let LoggedIn { account, attributes, .. } = logged_in;
+        Self { worker, client, key, account, attributes, state, prepared, tied: None, card, seat }
     }
 
     /// The command loop.
@@ -386,7 +390,7 @@ impl Session {
 
     /// Logs in again.
     async fn change_user(&mut self) -> Result<(), Gone> {
-        let asked = match ChangeUser::read(&self.client.payload()[1..]) {
+        let asked = match ChangeUser::read(&self.client.payload()[1..], self.client.capabilities) {
             Ok(asked) => asked,
             Err(error) => {
                 self.client.error(1047, "08S01", "Unknown command").await?;
@@ -395,18 +399,17 @@ impl Session {
         };
         let limit = Duration::from_millis(self.worker.shared.config.limits.login_ms);
         let worker = self.worker.clone();
-        let again = tokio::time::timeout(limit, login::ask_again(&mut self.client, &worker)).await;
-        let (proof, scramble) = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
-        let account = login::prove(&mut self.client, &worker, &asked.name, &proof, &scramble).await?;
-        let name = worker.shared.config.accounts[account].name.clone();
-        if account != self.key.account {
-            self.seat = take_seat(&worker, &mut self.client, &name).await?;
-            self.card.set_account(&name);
+        let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin);
+        let again = tokio::time::timeout(limit, again).await;
+        let account = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+        if account.id != self.account.id {
+            self.seat = take_seat(&worker, &mut self.client, &account.name).await?;
+            self.card.set_account(&account.name);
         }
-        self.key.account = account;
-        if let Some(collation) = asked.collation.and_then(|collation| u8::try_from(collation).ok()) {
-            self.key.collation = collation;
-        }
+        self.account = account;
+        self.attributes = asked.attributes;
+        self.key.account = self.account.id;
+        self.key.collation = asked.collation.unwrap_or(self.key.collation);
         let image = match asked.schema {
             Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
             None => self.worker.fresh.clone(),

@@ -55,7 +55,7 @@ pub struct State {
 
 impl State {
     /// The state after a login.
-    pub fn new(image: Rc<Image>, collation: u8) -> Self {
+    pub fn new(image: Rc<Image>, collation: u16) -> Self {
         Self {
             image,
             status: status::AUTOCOMMIT,
@@ -141,7 +141,7 @@ impl State {
 }
 
 /// Collations of character sets in which a backslash may be half a character.
-fn reads_oddly(collation: u8) -> bool {
+fn reads_oddly(collation: u16) -> bool {
     matches!(collation, 1 | 13 | 28 | 35 | 84 | 87 | 88 | 90 | 95 | 96 | 248..=250)
 }
 

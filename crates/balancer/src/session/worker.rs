@@ -22,9 +22,11 @@ use super::logins::Logins;
 use super::memory::Memory;
 use super::roster::{ASKS, Ask, Asker, Roster};
 use super::seats::Seats;
+use crate::accounts::Accounts;
+use crate::accounts::known::Known;
 use crate::config::Config;
 use crate::pool::budget::Budgets;
-use crate::pool::connect::{Connection, Key};
+use crate::pool::connect::{Connection, Key, connect};
 use crate::pool::image::Image;
 use crate::pool::lease::Lease;
 use crate::pool::statements::Texts;
@@ -37,17 +39,31 @@ use crate::view::{ClusterView, NodeState, ViewCell};
 use crate::wire::auth::SCRAMBLE;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::compression::Packers;
+use crate::wire::handshake::Greeting;
 
 /// A node that a read has waited for in vain is not waited for again for so long.
 const BEHIND: Duration = Duration::from_secs(1);
 
 /// What clients are shown as the server: what the nodes show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Face {
     /// The version as it stands in the greeting.
     pub version: Vec<u8>,
     /// The default collation.
     pub collation: u8,
+    /// What clients are offered: what the balancer and the nodes both can.
+    pub capabilities: Capabilities,
+}
+
+impl Face {
+    /// As a node greets. What one node lacks is not offered again, so that sessions can move between all of them.
+    fn of(&self, greeting: &Greeting) -> Self {
+        Self {
+            version: greeting.version.clone(),
+            collation: greeting.collation,
+            capabilities: self.capabilities.offered_before(greeting.capabilities),
+        }
+    }
 }
 
 /// What all threads of the data plane share. Touched per statement are only the view and the stop.
@@ -55,6 +71,8 @@ pub struct Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// Who may log in.
+    pub accounts: Arc<Accounts>,
     /// How clients are met and nodes are reached under TLS.
     pub certificates: Arc<Certificates>,
     /// The topology.
@@ -93,6 +111,7 @@ impl Shared {
     /// What `workers` threads are to share.
     pub fn new(
         config: Arc<Config>,
+        accounts: Arc<Accounts>,
         certificates: Arc<Certificates>,
         view: Arc<ViewCell>,
         sightings: mpsc::Sender<(NodeId, Sighting)>,
@@ -104,6 +123,7 @@ impl Shared {
         let (asks, asked): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(ASKS)).unzip();
         Self {
             config,
+            accounts,
             certificates,
             view,
             sightings,
@@ -111,7 +131,11 @@ impl Shared {
             clients: AtomicUsize::new(0),
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             next_id: AtomicU32::new(1),
-            face: ArcSwap::from_pointee(Face { version: b"5.5.5-10.11.0-MariaDB".to_vec(), collation: 45 }),
+            face: ArcSwap::from_pointee(Face {
+                version: b"5.5.5-10.11.0-MariaDB".to_vec(),
+                collation: 45,
+                capabilities: Capabilities::OFFERED,
+            }),
             beat: watch::channel(()).0,
             started: Instant::now(),
             budgets,
@@ -246,7 +270,8 @@ impl Worker {
             let Some((key, missing)) = self.pools.lacks(node.index) else { continue };
             let (worker, place) = (self.clone(), Place::of(node));
             tokio::task::spawn_local(async move {
-                let account = &worker.shared.config.accounts[key.account];
+                let Some(account) = worker.shared.accounts.by_id(key.account) else { return };
+                let account = &account;
                 let want = Want { key: &key, image: &worker.fresh, owner: 0 };
                 let made = (0..missing).map(|_| worker.pools.make(&place, account, want));
                 let made = futures_util::future::join_all(made).await;
@@ -270,14 +295,14 @@ impl Worker {
 
     /// Connects once to any node, so that the first client is greeted as the nodes greet.
     async fn learn_face(self: Rc<Self>) {
-        let key = Key { account: 0, capabilities: Capabilities::default(), collation: 45 };
-        let Some(account) = self.shared.config.accounts.first() else { return };
+        let key = Key { account: Default::default(), capabilities: Capabilities::default(), collation: 45 };
+        let operator = Known::plain(&self.shared.config.operator);
+        let limit = Duration::from_millis(self.shared.config.pool.connect_ms);
         let places: Vec<Place> = self.shared.view.load().nodes.iter().map(Place::of).collect();
         for place in places {
-            let want = Want { key: &key, image: &self.fresh, owner: 0 };
-            if let Ok(lease) = self.pools.take(&place, account, want).await {
-                self.show_face_of(&lease);
-                return lease.release(0, false, Instant::now());
+            let tls = self.shared.certificates.to_node(place.id.as_str(), place.address.ip());
+            if let Ok(connection) = connect(&place, &operator, key, 0, tls, limit).await {
+                return self.show_face_of(&connection);
             }
         }
     }
@@ -285,18 +310,23 @@ impl Worker {
     /// Greets clients from now on as this node does.
     pub fn show_face_of(&self, connection: &Connection) {
         let shown = self.shared.face.load();
-        if shown.version != connection.greeting.version || shown.collation != connection.greeting.collation {
-            let greeting = &connection.greeting;
-            let face = Face { version: greeting.version.clone(), collation: greeting.collation };
+        let face = shown.of(&connection.greeting);
+        if **shown != face {
             self.shared.face.store(Arc::new(face));
         }
     }
 
     /// Bytes that nobody can foresee, without zeros.
     pub fn scramble(&self) -> Vec<u8> {
-        let mut bytes = [0; SCRAMBLE];
+        self.scramble_of(SCRAMBLE)
+    }
+
+    /// As [`Worker::scramble`], of another length.
+    pub fn scramble_of(&self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
         self.random.borrow_mut().fill_bytes(&mut bytes);
-        bytes.iter().map(|byte| byte % 94 + 33).collect()
+        bytes.iter_mut().for_each(|byte| *byte = *byte % 94 + 33);
+        bytes
     }
 
     /// A number that stands for one client's types of parameters.

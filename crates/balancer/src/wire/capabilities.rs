@@ -89,6 +89,13 @@ impl Capabilities {
             | Self::SESSION_TRACK.0,
     );
 
+    /// What clients are offered from now on, in front of a node that can do `node`. What statements depend on must be the
+    /// node's too; a MySQL server's clients are not offered what only MariaDB has.
+    pub fn offered_before(self, node: Self) -> Self {
+        let both = Self(self.0 & (node.0 | !Self::SHARED.0));
+        if node.has(Self::MYSQL) { Self(both.0 & 0xFFFF_FFFF | Self::MYSQL.0) } else { both }
+    }
+
     /// Whether all of `other` is in here.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -115,4 +122,21 @@ pub mod status {
     pub const MORE_RESULTS: u16 = 8;
     /// The packet tells changes of the session.
     pub const SESSION_STATE_CHANGED: u16 = 0x4000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_offered_what_the_node_can_do() {
+        let offered = Capabilities::OFFERED;
+        assert_eq!(offered.offered_before(Capabilities(!1)), offered);
+        let mysql = offered.offered_before(Capabilities(0xFFFF_FFFF));
+        assert!(mysql.has(Capabilities::MYSQL) && mysql.has(Capabilities::DEPRECATE_EOF));
+        assert!(!mysql.has(Capabilities::BULK) && mysql.0 >> 32 == 0);
+        let old = offered.offered_before(Capabilities::PROTOCOL_41);
+        assert!(!old.has(Capabilities::DEPRECATE_EOF) && old.has(Capabilities::SESSION_TRACK));
+        assert_eq!(mysql.offered_before(Capabilities(!1)).0 >> 32, 0, "it stays left out");
+    }
 }

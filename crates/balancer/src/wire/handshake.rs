@@ -1,9 +1,11 @@
 //! The first packets of a connection: greeting, the client's response, a change of plugin.
 
-use super::auth::{NATIVE, SCRAMBLE};
+use super::auth::{Plugin, SCRAMBLE};
 use super::capabilities::Capabilities;
 use super::packet::{Malformed, Reader, put_number, put_text};
 
+/// What a client says of itself: names and values, in its order.
+pub type Attributes = Vec<(Box<str>, Box<str>)>;
 /// The length of a request for TLS, in bytes.
 const TLS_REQUEST: usize = 32;
 
@@ -48,8 +50,13 @@ impl Greeting {
         let second = reader.bytes(scramble_length.saturating_sub(8).max(13))?;
         scramble.extend_from_slice(&second[..second.len() - 1]);
         scramble.truncate(SCRAMBLE);
-        let plugin = reader.zero_ended().unwrap_or(NATIVE).to_vec();
+        let plugin = reader.zero_ended().unwrap_or(Plugin::Native.name().as_bytes()).to_vec();
         Ok(Self { version, id, scramble, capabilities: Capabilities(capabilities), collation, plugin })
+    }
+
+    /// Whether a MySQL server speaks, not a MariaDB server.
+    pub fn is_mysql(&self) -> bool {
+        self.capabilities.has(Capabilities::MYSQL)
     }
 
     /// The greeting as a payload.
@@ -67,7 +74,8 @@ impl Greeting {
         out.extend_from_slice(&((bits >> 16) as u16).to_le_bytes());
         out.push(SCRAMBLE as u8 + 1);
         out.extend_from_slice(&[0; 6]);
-        out.extend_from_slice(&((bits >> 32) as u32).to_le_bytes());
+        let extended = if self.is_mysql() { 0 } else { (bits >> 32) as u32 };
+        out.extend_from_slice(&extended.to_le_bytes());
         out.extend_from_slice(&self.scramble[8..]);
         out.push(0);
         out.extend_from_slice(&self.plugin);
@@ -104,6 +112,8 @@ pub struct Response {
     pub schema: Option<Vec<u8>>,
     /// The plugin that made the proof.
     pub plugin: Option<Vec<u8>>,
+    /// What it says of itself.
+    pub attributes: Attributes,
 }
 
 impl Response {
@@ -128,6 +138,7 @@ impl Response {
         let schema = with_schema.then(|| reader.zero_ended()).transpose()?;
         let with_plugin = capabilities.has(Capabilities::PLUGIN_AUTH) && !reader.is_empty();
         let plugin = with_plugin.then(|| ended_or_rest(&mut reader));
+        let attributes = read_attributes(&mut reader, capabilities);
         Ok(Self {
             capabilities,
             collation,
@@ -135,10 +146,11 @@ impl Response {
             proof,
             schema: schema.filter(|schema| !schema.is_empty()).map(<[u8]>::to_vec),
             plugin: plugin.map(<[u8]>::to_vec),
+            attributes,
         })
     }
 
-    /// The response as a payload, without attributes.
+    /// The response as a payload; with attributes, if they were agreed on.
     pub fn write(&self) -> Vec<u8> {
         let bits = self.capabilities.0;
         let mut out = (bits as u32).to_le_bytes().to_vec();
@@ -154,10 +166,27 @@ impl Response {
             out.extend_from_slice(schema);
             out.push(0);
         }
-        out.extend_from_slice(self.plugin.as_deref().unwrap_or(NATIVE));
+        out.extend_from_slice(self.plugin.as_deref().unwrap_or(Plugin::Native.name().as_bytes()));
         out.push(0);
+        if self.capabilities.has(Capabilities::CONNECT_ATTRS) {
+            put_attributes(&mut out, &self.attributes);
+        }
         out
     }
+}
+
+/// What a client says of itself; what cannot be read of it is left out, as by servers.
+fn read_attributes(reader: &mut Reader<'_>, capabilities: Capabilities) -> Attributes {
+    let mut attributes = Attributes::new();
+    if !capabilities.has(Capabilities::CONNECT_ATTRS) {
+        return attributes;
+    }
+    let mut rest = Reader::new(reader.text().unwrap_or_default());
+    while let (Ok(name), Ok(value)) = (rest.text(), rest.text()) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into_boxed_str();
+        attributes.push((text(name), text(value)));
+    }
+    attributes
 }
 
 fn read_proof(reader: &mut Reader<'_>, capabilities: Capabilities) -> Result<Vec<u8>, Malformed> {
@@ -188,28 +217,39 @@ pub struct ChangeUser {
     pub schema: Option<Vec<u8>>,
     /// The collation, if told.
     pub collation: Option<u16>,
+    /// The plugin that made the proof, if told.
+    pub plugin: Option<Vec<u8>>,
+    /// What the client says of itself.
+    pub attributes: Attributes,
 }
 
 impl ChangeUser {
     /// Reads it. The proof in it is not looked at: the client is asked for one under a fresh scramble.
-    pub fn read(payload: &[u8]) -> Result<Self, Malformed> {
+    pub fn read(payload: &[u8], capabilities: Capabilities) -> Result<Self, Malformed> {
         let mut reader = Reader::new(payload);
         let name = reader.zero_ended()?.to_vec();
         let length = usize::from(reader.u8()?);
         reader.bytes(length)?;
         let schema = ended_or_rest(&mut reader);
         let collation = reader.u16().ok();
-        Ok(Self { name, schema: (!schema.is_empty()).then(|| schema.to_vec()), collation })
+        let with_plugin = capabilities.has(Capabilities::PLUGIN_AUTH) && !reader.is_empty();
+        let plugin = with_plugin.then(|| ended_or_rest(&mut reader).to_vec());
+        let attributes = read_attributes(&mut reader, capabilities);
+        let schema = (!schema.is_empty()).then(|| schema.to_vec());
+        Ok(Self { name, schema, collation, plugin, attributes })
     }
 }
 
 /// A request to prove the password again with a plugin and a scramble, as a payload.
-pub fn auth_switch(plugin: &[u8], scramble: &[u8]) -> Vec<u8> {
+pub fn auth_switch(plugin: Plugin, scramble: &[u8]) -> Vec<u8> {
     let mut out = vec![0xFE];
-    out.extend_from_slice(plugin);
+    out.extend_from_slice(plugin.name().as_bytes());
     out.push(0);
     out.extend_from_slice(scramble);
-    out.push(0);
+    // Ed25519's scramble may end with a zero of its own; clients expect 32 bytes.
+    if plugin != Plugin::Ed25519 {
+        out.push(0);
+    }
     out
 }
 
@@ -218,11 +258,11 @@ pub fn read_auth_switch(payload: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut reader = Reader::new(payload);
     let plugin = reader.zero_ended()?;
     let scramble = reader.rest();
-    Ok((plugin, scramble.strip_suffix(&[0]).unwrap_or(scramble)))
+    let ended = scramble.len() == SCRAMBLE + 1;
+    Ok((plugin, if ended { scramble.strip_suffix(&[0]).unwrap_or(scramble) } else { scramble }))
 }
 
-/// Attributes as a client would send them; for tests of what has to be skipped.
-pub fn put_attributes(out: &mut Vec<u8>, attributes: &[(&str, &str)]) {
+fn put_attributes(out: &mut Vec<u8>, attributes: &[(Box<str>, Box<str>)]) {
     let mut inner = Vec::new();
     for (key, value) in attributes {
         put_text(&mut inner, key.as_bytes());
@@ -242,7 +282,7 @@ mod tests {
             scramble: (1..=20).collect(),
             capabilities: Capabilities::OFFERED,
             collation: 45,
-            plugin: NATIVE.to_vec(),
+            plugin: b"mysql_native_password".to_vec(),
         }
     }
 
@@ -250,7 +290,7 @@ mod tests {
     fn a_greeting_is_read_as_it_was_written() {
         let bytes = greeting().write();
         assert_eq!(Greeting::read(&bytes), Ok(greeting()));
-        for end in 0..bytes.len() - NATIVE.len() - 1 {
+        for end in 0..bytes.len() - "mysql_native_password".len() - 1 {
             assert!(Greeting::read(&bytes[..end]).is_err(), "cut at {end}");
         }
     }
@@ -270,11 +310,56 @@ mod tests {
             proof: vec![9; 20],
             schema: Some(b"tpcw".to_vec()),
             plugin: Some(b"caching_sha2_password".to_vec()),
+            attributes: Vec::new(),
         };
-        let mut bytes = response.write();
-        assert_eq!(Response::read(&bytes), Ok(response.clone()));
-        put_attributes(&mut bytes, &[("_client_name", "x")]);
-        assert_eq!(Response::read(&bytes), Ok(response));
+        assert_eq!(Response::read(&response.write()), Ok(response.clone()));
+        let telling = Response {
+            capabilities: response.capabilities.or(Capabilities::CONNECT_ATTRS),
+            attributes: vec![("_client_name".into(), "x".into()), ("program_name".into(), "".into())],
+            ..response
+        };
+        let bytes = telling.write();
+        assert_eq!(Response::read(&bytes), Ok(telling.clone()));
+        let cut = Response::read(&bytes[..bytes.len() - 3]).expect("attributes are no reason to refuse");
+        assert_eq!((cut.attributes, cut.plugin), (Vec::new(), telling.plugin));
+    }
+
+    #[test]
+    fn a_mysql_greeting_has_no_upper_half() {
+        let mut mysql = greeting();
+        mysql.capabilities = mysql.capabilities.or(Capabilities::MYSQL);
+        let read = Greeting::read(&mysql.write()).unwrap();
+        assert!(read.is_mysql() && !greeting().is_mysql());
+        assert_eq!(read.capabilities.0, mysql.capabilities.0 & 0xFFFF_FFFF);
+    }
+
+    #[test]
+    fn a_change_of_user_is_read_whole() {
+        let all = Capabilities::PLUGIN_AUTH.or(Capabilities::CONNECT_ATTRS);
+        let mut bytes = b"shop\0\x02xxtpcw\0\x01\x09client_ed25519\0".to_vec();
+        put_attributes(&mut bytes, &[("a".into(), "b".into())]);
+        let told = ChangeUser {
+            name: b"shop".to_vec(),
+            schema: Some(b"tpcw".to_vec()),
+            collation: Some(0x901),
+            plugin: Some(b"client_ed25519".to_vec()),
+            attributes: vec![("a".into(), "b".into())],
+        };
+        assert_eq!(ChangeUser::read(&bytes, all), Ok(told));
+        let old = ChangeUser::read(b"shop\0\0", Capabilities::default()).unwrap();
+        assert_eq!((old.schema, old.collation, old.plugin), (None, None, None));
+        assert!(ChangeUser::read(b"shop", all).is_err() && ChangeUser::read(b"shop\0\x09x", all).is_err());
+    }
+
+    #[test]
+    fn a_switch_is_read_as_it_was_written() {
+        for plugin in [Plugin::Native, Plugin::Sha2, Plugin::Ed25519, Plugin::Clear] {
+            // A scramble may end with a zero of its own only where its length is known.
+            let scramble = vec![if plugin == Plugin::Ed25519 { 0 } else { 7 }; plugin.scramble()];
+            let switch = auth_switch(plugin, &scramble);
+            assert_eq!(read_auth_switch(&switch[1..]), Ok((plugin.name().as_bytes(), &scramble[..])));
+        }
+        assert!(read_auth_switch(b"mysql_native_password").is_err());
     }
 
     #[test]

@@ -214,6 +214,7 @@ impl Front {
             strategy: Strategy::RoundRobin,
             consistency: Default::default(),
             accounts: vec![account("shop", "secret"), account("root", "")],
+            auth: Default::default(),
             operator: account("root", ""),
             replication: account("repl", "repl"),
             nodes: Vec::<NodeConfig>::new(),

@@ -25,6 +25,7 @@ pub fn config(cluster: &LocalCluster, candidates: &[&str]) -> Config {
         strategy: Default::default(),
         consistency: Default::default(),
         accounts: vec![account(&accounts.shop)],
+        auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
         nodes: cluster

@@ -1,5 +1,6 @@
 //! `tpcw balance`: the balancer alone, from a configuration file.
 
+use balancer::accounts::Accounts;
 use balancer::config::Config;
 
 use crate::cli::BalanceArgs;
@@ -10,12 +11,14 @@ use crate::{logging, place};
 /// Runs the balancer until it is interrupted.
 pub async fn balance(args: &BalanceArgs, interrupt: &Interrupt) -> Outcome {
     let config = read(args)?;
+    let accounts = Accounts::new(&config.accounts, &config.auth)
+        .map_err(|error| Failure::usage(format!("{}: {error}", args.config.display())))?;
     if args.check {
         crate::print(&format!(
             "{}: {} nodes, {} accounts, strategy {}, listening on {}\n",
             args.config.display(),
             config.nodes.len(),
-            config.accounts.len(),
+            accounts.len(),
             config.strategy.as_str(),
             config.listen
         ));

@@ -105,10 +105,13 @@ impl Session {
     }
 
     async fn take(&self, place: &Place) -> Result<Lease, PoolError> {
-        let account = &self.worker.shared.config.accounts[self.key.account];
         self.worker
             .pools
-            .take(place, account, Want { key: &self.key, image: &self.state.image, owner: self.client.id })
+            .take(
+                place,
+                &self.account,
+                Want { key: &self.key, image: &self.state.image, owner: self.client.id },
+            )
             .await
     }
 
