@@ -157,8 +157,12 @@ pub fn is_carried(name: &str) -> bool {
         "sql_log_bin",
         "skip_replication",
         "server_id",
+        // With the client: see `wire::trackers`.
+        "session_track_gtids",
+        "session_track_schema",
+        "session_track_system_variables",
     ];
-    let prefixes = ["rand_seed", "pseudo_", "session_track_", "gtid_"];
+    let prefixes = ["rand_seed", "pseudo_", "gtid_"];
     !never.contains(&name) && !prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 

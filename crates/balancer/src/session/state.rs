@@ -89,16 +89,9 @@ impl State {
             self.status = told & !status::MORE_RESULTS;
         }
         if let Some(image) = seen.image.take() {
-            if image.misreads_texts_since(&self.image) {
-                self.ties = self.ties.with(Marks::VARIABLES);
-            }
-            self.image = Rc::new(image);
-            self.wait_timeout = self.image.wait_timeout();
-            lease.image = self.image.clone();
+            self.adopt(image, lease);
         }
-        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
-        self.manner.ansi_quotes = self.image.quotes_names();
         if let Some(gtid) = &seen.gtid {
             self.last_write.merge(gtid);
         }
@@ -121,6 +114,18 @@ impl State {
         // An error tells no status: with autocommit off, a transaction may have begun all the same.
         let unsure = seen.error.is_some() && !self.autocommit();
         self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
+    }
+
+    /// The state that a statement has left on the connection is the session's from now on.
+    pub fn adopt(&mut self, image: Image, lease: &mut Lease) {
+        if image.misreads_texts_since(&self.image) {
+            self.ties = self.ties.with(Marks::VARIABLES);
+        }
+        self.image = Rc::new(image);
+        lease.image = self.image.clone();
+        self.wait_timeout = self.image.wait_timeout();
+        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
+        self.manner.ansi_quotes = self.image.quotes_names();
     }
 
     /// What pins it to its connection.

@@ -16,6 +16,17 @@ pub struct Raw(pub TcpStream);
 impl Raw {
     /// Logs in with `mysql_native_password`.
     pub async fn log_in(address: SocketAddr, name: &str, password: &str, schema: &str) -> Self {
+        Self::log_in_with(0, address, name, password, schema).await
+    }
+
+    /// The same, with further capabilities.
+    pub async fn log_in_with(
+        capabilities: u32,
+        address: SocketAddr,
+        name: &str,
+        password: &str,
+        schema: &str,
+    ) -> Self {
         let mut raw = Self(TcpStream::connect(address).await.unwrap());
         let (_, greeting) = raw.receive().await.expect("a greeting");
         let version_end = 1 + greeting[1..].iter().position(|byte| *byte == 0).unwrap();
@@ -24,7 +35,7 @@ impl Raw {
         let hash = Sha1::digest(password);
         let mask = Sha1::digest([&scramble[..], &Sha1::digest(hash)[..]].concat());
         let proof: Vec<u8> = hash.iter().zip(mask).map(|(hash, mask)| hash ^ mask).collect();
-        let mut response = CAPABILITIES.to_le_bytes().to_vec();
+        let mut response = (CAPABILITIES | capabilities).to_le_bytes().to_vec();
         response.extend_from_slice(&(1u32 << 24).to_le_bytes());
         response.push(45);
         response.extend_from_slice(&[0; 23]);

@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// The text of the statement under way.
-    fn text(&self, work: Work) -> &[u8] {
+    pub(super) fn text(&self, work: Work) -> &[u8] {
         match work {
             Work::Execute(id) | Work::Bulk(id) => {
                 self.prepared.get(id).map_or(&b""[..], |statement| &statement.text.sql)
@@ -109,16 +109,17 @@ impl Session {
             self.keep_prepared(id, text.clone(), prepared.parameters);
             lease.remember(&text, prepared.id).await?;
         }
+        if plan.marks.any(Marks::TRACKING) || seen.untracked {
+            self.track_again(lease, work, plan).await?;
+        }
         if seen.error.is_some() {
             return Ok(());
-        }
-        if seen.untracked {
-            lease.track().await?;
         }
         if plan.marks.any(Marks::COLLATION) {
             self.learn_collation(lease).await?;
         }
-        if seen.untold && seen.gtid.is_none() && plan.kind == Kind::Write && !self.state.in_transaction() {
+        let untold = (seen.untold || plan.marks.any(Marks::TRACKING)) && seen.gtid.is_none();
+        if untold && plan.kind == Kind::Write && !self.state.in_transaction() {
             self.learn_position(lease).await?;
         }
         Ok(())
@@ -131,13 +132,12 @@ impl Session {
         };
         let mut image = Image::clone(&self.state.image);
         image.set("collation_connection", &collation);
-        self.state.image = image.into();
-        lease.image = self.state.image.clone();
+        self.state.adopt(image, lease);
         Ok(())
     }
 
     /// Results that end without an OK packet do not tell how far the session's writes have come.
-    async fn learn_position(&mut self, lease: &mut Lease) -> Result<(), AskError> {
+    pub(super) async fn learn_position(&mut self, lease: &mut Lease) -> Result<(), AskError> {
         if let Some(gtid) = lease.value(b"SELECT @@last_gtid", LIMIT).await?
             && let Ok(position) = gtid.parse()
         {

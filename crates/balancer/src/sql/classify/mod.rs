@@ -6,12 +6,14 @@ mod kinds;
 mod literals;
 mod names;
 mod set;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod walk;
 
 pub use self::literals::literals;
+pub use self::settings::settings;
 use self::tokens::Tokens;
 use super::hint::Hint;
 use super::lexer::{Manner, Token};
@@ -90,6 +92,8 @@ impl Marks {
     pub const COUNTS: Self = Self(1 << 10);
     /// Sets user variables to nothing but literals, which can be set again elsewhere: see [`literals()`].
     pub const LITERALS: Self = Self(1 << 14);
+    /// Sets or shows what session changes are tracked, which the balancer needs for itself.
+    pub const TRACKING: Self = Self(1 << 13);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.
@@ -196,6 +200,9 @@ fn together(a: One, b: One) -> One {
     let mut marks = a.marks.with(b.marks).with(Marks::SEVERAL);
     if marks.any(Marks::LITERALS) {
         marks = marks.with(Marks::VARIABLES);
+    }
+    if marks.any(Marks::TRACKING) {
+        marks = marks.with(Marks::UNKNOWN);
     }
     match (a.kind, b.kind) {
         (Kind::Read, Kind::Read) => One { kind: Kind::Read, marks, reason: b.reason },

@@ -126,6 +126,7 @@ fn set_target(one: One, name: &[u8], scoped: bool) -> One {
             one.with(Marks::NEXT_ONLY)
         }
         b"DEFAULT" => one.with(Marks::COLLATION),
+        name if name.starts_with(b"SESSION_TRACK_") => one.with(Marks::TRACKING),
         name if name.starts_with(b"COLLAT") => one.with(Marks::COLLATION),
         _ => one,
     }

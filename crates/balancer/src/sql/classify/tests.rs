@@ -183,7 +183,7 @@ fn statements_are_told_apart() {
         ("SET @@GLOBAL.tpcw_strategy=random", "own-set"),
         ("SET NAMES utf8mb4, tpcw_explain=1", "own-set"),
         ("SET tpcw_explain=1; SELECT 1", "write"),
-        ("SET @tpcw_consistency = 1", "write variables"),
+        ("SET @tpcw_consistency = 1", "session"),
         ("SELECT @@tpcw_token", "own-select"),
         ("SELECT @@session.tpcw_consistency, @@tpcw_strategy", "own-select"),
         ("SELECT @tpcw_token, tpcw_token FROM t", "read"),
