@@ -4,6 +4,7 @@ mod nodes;
 mod raw;
 
 use balancer::config::AccountLimits;
+use balancer::wire::capabilities::Capabilities;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 use nodes::{Front, Node, eventually, opts};
@@ -89,8 +90,8 @@ async fn a_login_a_byte_at_a_time_is_cut_at_its_limit() {
 async fn a_client_that_says_nothing_for_too_long_is_cut() {
     let server = Node::start(1).await;
     let front = Front::start_with(&[&server], |config| config.limits.idle_ms = 200);
-    let mut client = Raw::log_in(front.plane.address, "shop", "secret", "tpcw").await;
-    assert!(client.receive().await.is_none());
+    let mut client = Raw::connect(front.plane.address, Capabilities::default()).await;
+    assert!(client.try_packet().await.is_none());
     eventually("it is gone", async || front.plane.clients() == 0).await;
 }
 
@@ -99,10 +100,10 @@ async fn memory_is_bounded_over_all_clients() {
     let server = Node::start(1).await;
     let front = Front::start_with(&[&server], |config| config.limits.memory_bytes = 1 << 20);
     // Half a command, which stays in the balancer.
-    let mut half = Raw::log_in(front.plane.address, "shop", "secret", "tpcw").await;
+    let mut half = Raw::connect(front.plane.address, Capabilities::default()).await;
     let length = (900u32 << 10).to_le_bytes();
-    half.0.write_all(&[length[0], length[1], length[2], 0, 3]).await.unwrap();
-    half.0.write_all(&vec![b' '; 600 << 10]).await.unwrap();
+    half.send_bytes(&[length[0], length[1], length[2], 0, 3]).await;
+    half.send_bytes(&vec![b' '; 600 << 10]).await;
     let long = format!("SELECT LENGTH('{}')", "x".repeat(700 << 10));
     let mut client = front.client().await;
     eventually("there is no room for another one", async || match client.query_drop(&long).await {
@@ -115,15 +116,14 @@ async fn memory_is_bounded_over_all_clients() {
     let mut small = front.client().await;
     small.query_drop("SELECT 1").await.expect("small ones are not concerned");
     // Parameters that are kept for later count as well; the statement is refused, the session goes on.
-    let mut keeper = Raw::log_in(front.plane.address, "shop", "secret", "tpcw").await;
-    let id = keeper.prepare(b"SELECT LENGTH(?)").await;
+    let mut keeper = Raw::connect(front.plane.address, Capabilities::default()).await;
+    let id = keeper.prepare("SELECT LENGTH(?)").await;
     for _ in 0..20 {
-        keeper.send(0, &[&[0x18], &id[..], &[0, 0], &[b'y'; 60_000]].concat()).await;
+        keeper.send(&[&[0x18], &id.to_le_bytes()[..], &[0, 0], &[b'y'; 60_000]].concat()).await;
     }
-    keeper.send(0, &[&[0x17], &id[..], &[0, 1, 0, 0, 0, 0, 1, 0xFC, 0]].concat()).await;
-    assert_eq!(keeper.error().await, 1041);
-    keeper.send(0, b"\x03DO 1").await;
-    assert_eq!(keeper.receive().await.expect("it goes on").1[0], 0);
+    let refused = keeper.execute(id, 0, &[""]).await;
+    assert_eq!(raw::error(&refused).unwrap().0, 1041);
+    assert_eq!(keeper.value("SELECT 5").await, "5", "it goes on");
     drop(half);
     let mut client = front.client().await;
     eventually("there is room again", async || {
@@ -145,8 +145,8 @@ async fn a_length_that_is_only_announced_costs_nothing() {
     let before = memory_kib("VmSize");
     let mut liars = Vec::new();
     for _ in 0..100 {
-        let mut liar = Raw::log_in(front.plane.address, "shop", "secret", "tpcw").await;
-        liar.0.write_all(&[0xFE, 0xFF, 0xFF, 0, 3, b'S']).await.unwrap();
+        let mut liar = Raw::connect(front.plane.address, Capabilities::default()).await;
+        liar.send_bytes(&[0xFE, 0xFF, 0xFF, 0, 3, b'S']).await;
         liars.push(liar);
     }
     let told: Option<u32> = good.query_first("SELECT 42").await.unwrap();
@@ -155,9 +155,9 @@ async fn a_length_that_is_only_announced_costs_nothing() {
     assert!(grown < 400 << 10, "{grown} KiB for 100 announcements of 16 MiB");
     // Beyond the limit it is refused as soon as it is announced.
     let front = Front::start_with(&[&server], |config| config.limits.packet_bytes = 1 << 20);
-    let mut liar = Raw::log_in(front.plane.address, "shop", "secret", "tpcw").await;
-    liar.0.write_all(&[0xFE, 0xFF, 0xFF, 0, 3]).await.unwrap();
-    assert_eq!(liar.error().await, 1153);
+    let mut liar = Raw::connect(front.plane.address, Capabilities::default()).await;
+    liar.send_bytes(&[0xFE, 0xFF, 0xFF, 0, 3]).await;
+    assert_eq!(raw::error(&liar.packet().await).unwrap().0, 1153);
 }
 
 #[tokio::test]
@@ -169,11 +169,11 @@ async fn a_client_that_never_reads_costs_little_and_hinders_nobody() {
     let before = memory_kib("VmRSS");
     let mut deaf = Vec::new();
     for _ in 0..4 {
-        let mut client = Raw::log_in(front.plane.address, "shop", "secret", "tpcw").await;
-        client.send(0, b"\x03SELECT REPEAT('x', 1048576) FROM seq_1_to_200").await;
+        let mut client = Raw::connect(front.plane.address, Capabilities::default()).await;
+        client.send(b"\x03SELECT REPEAT('x', 1048576) FROM seq_1_to_200").await;
         // And it asks for more, over and over.
         for _ in 0..100 {
-            client.send(0, b"\x03SELECT 1").await;
+            client.send(b"\x03SELECT 1").await;
         }
         deaf.push(client);
     }

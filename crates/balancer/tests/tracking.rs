@@ -5,15 +5,11 @@ mod raw;
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use balancer::wire::capabilities::Capabilities;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use nodes::{Front, Node};
 use raw::Raw;
-
-/// SESSION_TRACK and DEPRECATE_EOF.
-const TRACKS: u32 = 1 << 23 | 1 << 24;
-/// COMPRESS.
-const COMPRESS: u32 = 1 << 5;
 
 /// One thread and one connection, so that everybody uses the same.
 fn one_connection(server: &Node) -> Front {
@@ -114,8 +110,9 @@ async fn clients_see_and_are_told_what_one_server_would() {
     let server = Node::start(1).await;
     let front = one_connection(&server);
     let mut other = front.client().await;
-    let mut direct = Raw::log_in_with(TRACKS, server.address(), "shop", "secret", "tpcw").await;
-    let mut through = Raw::log_in_with(TRACKS, front.plane.address, "shop", "secret", "tpcw").await;
+    let tracks = Capabilities::SESSION_TRACK.or(Capabilities::DEPRECATE_EOF);
+    let mut direct = Raw::connect(server.address(), tracks).await;
+    let mut through = Raw::connect(front.plane.address, tracks).await;
     for sql in [
         "SET time_zone = '+01:00', sql_mode = ''",
         "SELECT @@session_track_system_variables, @@session_track_schema, @@session_track_state_change",
@@ -147,17 +144,7 @@ async fn clients_see_and_are_told_what_one_server_would() {
         }
         let mut answers = Vec::new();
         for raw in [&mut direct, &mut through] {
-            raw.send(0, &[b"\x03", sql.as_bytes()].concat()).await;
-            let mut packets = Vec::new();
-            loop {
-                let (_, packet) = raw.receive().await.expect("an answer");
-                let ended = matches!(packet[0], 0xFE | 0xFF) || (packet[0] == 0 && packets.is_empty());
-                packets.push(String::from_utf8_lossy(&packet).into_owned());
-                if ended {
-                    break;
-                }
-            }
-            answers.push(packets);
+            answers.push(String::from_utf8_lossy(&raw.query(sql).await).into_owned());
         }
         assert_eq!(answers[0], answers[1], "{sql}");
     }
@@ -180,16 +167,16 @@ async fn under_compression_frames_are_counted_and_packets_are_not() {
     let server = Node::start(1).await;
     let front = one_connection(&server);
     for address in [server.address(), front.plane.address] {
-        let mut raw = Raw::log_in_with(COMPRESS, address, "shop", "secret", "tpcw").await;
+        let mut raw = Raw::connect(address, Capabilities::COMPRESS).await;
         for packet_sequence in [0, 1, 77] {
-            raw.0.write_all(&frame(0, packet_sequence, b"\x03DO 1")).await.unwrap();
+            raw.stream.write_all(&frame(0, packet_sequence, b"\x03DO 1")).await.unwrap();
             let mut answer = [0; 7 + 4 + 7];
-            raw.0.read_exact(&mut answer).await.unwrap();
+            raw.stream.read_exact(&mut answer).await.unwrap();
             assert_eq!((answer[3], answer[10], answer[11]), (1, 1, 0), "frame, packet, OK");
         }
-        raw.0.write_all(&frame(5, 0, b"\x03DO 1")).await.unwrap();
+        raw.stream.write_all(&frame(5, 0, b"\x03DO 1")).await.unwrap();
         let mut rest = Vec::new();
-        let _ = raw.0.read_to_end(&mut rest).await;
+        let _ = raw.stream.read_to_end(&mut rest).await;
         assert!(rest.is_empty() || rest[11] == 0xFF, "a frame out of turn ends the session: {rest:?}");
     }
 }

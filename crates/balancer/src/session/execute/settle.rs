@@ -28,7 +28,8 @@ impl Session {
         plan: &Plan,
         mut seen: Seen,
     ) -> Result<(), Gone> {
-        let ran = !matches!(work, Work::Prepare(_) | Work::FieldList);
+        let ran = !matches!(work, Work::Prepare(_) | Work::FieldList | Work::Fetch(_));
+        self.note_cursor(&mut lease, work, &seen);
         if plan.marks.any(Marks::LITERALS) && ran {
             self.carry_variables(work, plan, &mut seen);
         }
@@ -44,6 +45,7 @@ impl Session {
             if stays {
                 self.state.lost = self.state.in_transaction().then(|| lease.id.clone());
                 self.state.untie();
+                self.prepared.forget_cursors();
             }
             return Ok(());
         }
@@ -111,6 +113,13 @@ impl Session {
         }
         if plan.marks.any(Marks::TRACKING) || seen.untracked {
             self.track_again(lease, work, plan).await?;
+        }
+        if let (Work::Execute(id) | Work::Bulk(id), Some(_)) = (work, seen.error)
+            && let Some(statement) = self.prepared.get(id).filter(|statement| !statement.long_data.is_empty())
+            && let Some(on_node) = lease.statements.remove(&statement.text)
+        {
+            // What was wrong with the long data would stay with the statement, whoever executes it next.
+            return lease.close_statement(on_node).await;
         }
         if seen.error.is_some() {
             return Ok(());

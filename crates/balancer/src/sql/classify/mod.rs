@@ -93,7 +93,11 @@ impl Marks {
     /// Sets user variables to nothing but literals, which can be set again elsewhere: see [`literals()`].
     pub const LITERALS: Self = Self(1 << 14);
     /// Sets or shows what session changes are tracked, which the balancer needs for itself.
-    pub const TRACKING: Self = Self(1 << 13);
+    pub const TRACKING: Self = Self(1 << 15);
+    /// Asks for the id of the connection.
+    pub const OWN_ID: Self = Self(1 << 11);
+    /// A cursor is open: known by the answer, never by the text.
+    pub const CURSORS: Self = Self(1 << 13);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.
@@ -107,6 +111,11 @@ impl Marks {
     /// With `other`.
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Without `other`.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What is in `other` too.
