@@ -91,6 +91,7 @@ pub(super) fn system_variable(one: One, name: &[u8]) -> One {
         name if name.starts_with(b"TPCW_") && one.kind == Kind::Read => {
             One { kind: Kind::Own(Own::Select), reason: "the balancer's own", ..one }
         }
+        name if name.starts_with(b"SESSION_TRACK_") => one.with(Marks::TRACKING),
         name if name.starts_with(b"GTID_") || name.starts_with(b"RPL_") => {
             on_primary(one, Marks::NONE, "asks about one server")
         }
