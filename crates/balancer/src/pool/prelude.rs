@@ -105,6 +105,9 @@ impl Connection {
         if let Some(set) = from.set_to(image) {
             prelude.run(set.as_bytes());
         }
+        if let Some(set) = from.set_user_to(image) {
+            prelude.run(&set);
+        }
         self.image = image.clone();
     }
 

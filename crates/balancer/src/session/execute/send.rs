@@ -140,7 +140,7 @@ impl Session {
         if tied && lease.key.capabilities != self.key.capabilities {
             lease.set_multi_statements(self.key.capabilities.has(Capabilities::MULTI_STATEMENTS)).await?;
         }
-        let ahead = !tied && lease.takes_several();
+        let ahead = !tied && lease.takes_several() && !plan.marks.any(Marks::TRACKING);
         if ahead {
             lease.lead_to(&self.state.image, prelude);
         } else {
@@ -157,11 +157,19 @@ impl Session {
                 lease.run(set.as_bytes()).await?;
             }
         }
-        match work {
-            Work::Execute(id) | Work::Bulk(id) => self.set_up_execute(lease, id, work, ahead, prelude).await,
-            Work::Fetch(id) => self.set_up_fetch(lease, id),
-            _ => Ok(None),
+        let ready = match work {
+            Work::Execute(id) | Work::Bulk(id) => {
+                self.set_up_execute(lease, id, work, ahead, prelude).await?
+            }
+            Work::Fetch(id) => self.set_up_fetch(lease, id)?,
+            _ => None,
+        };
+        if plan.marks.any(Marks::TRACKING) {
+            lease.track_for(&self.client.trackers).await?;
+        } else if !lease.is_tracked() {
+            lease.track(&[]).await?;
         }
+        Ok(ready)
     }
 
     /// Sees to it that the statement is prepared on the connection and that the packet names it by its id there.
@@ -254,7 +262,7 @@ impl Fate {
 /// Whether the statement may be sent before the node has agreed to what goes ahead of it: it changes nothing and leaves
 /// nothing behind, so that its answer can be thrown away with the connection.
 pub(super) fn goes_along(plan: &Plan) -> bool {
-    plan.kind == Kind::Read && !plan.marks.any(Marks::TIES)
+    plan.kind == Kind::Read && !plan.marks.any(Marks::TIES.with(Marks::TRACKING))
 }
 
 /// Sends a statement behind what goes ahead of it, and takes in the answers to that.

@@ -17,6 +17,7 @@ use crate::session::watch::{Interruption, News, Watch};
 use crate::wire::capabilities::{Capabilities, status};
 use crate::wire::packet::{HEADER, Malformed, put_header};
 use crate::wire::reply::{self, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
+use crate::wire::trackers::Trackers;
 
 /// Held back at most.
 pub(super) const HELD: usize = 64 << 10;
@@ -139,7 +140,9 @@ impl Relay<'_> {
         self.seen.take(&packet, &self.connection.image);
         if packet.status & status::SESSION_STATE_CHANGED != 0 {
             let tracks = self.client.capabilities.has(Capabilities::SESSION_TRACK);
-            let shown = packet.for_client(payload[0], tracks);
+            // Otherwise the node tells what the client has asked for.
+            let trackers = if self.connection.is_tracked() { &self.client.trackers } else { &Trackers::All };
+            let shown = packet.for_client(payload[0], tracks.then_some(trackers));
             shorten(&mut self.connection.buffer, range.start, range.end, &shown);
             self.scanner.at = range.start + HEADER + shown.len();
         }
