@@ -145,6 +145,9 @@ pub struct Meter {
     pub write_latency: Latencies,
     /// A decaying average of statement latency, in microseconds; 0: none yet.
     pub ewma_us: AtomicU64,
+    /// The newest transaction of replication domain 0 that a client was told of as kept, by its sequence number, since
+    /// the node became the primary: whoever takes over must have it.
+    pub acknowledged: AtomicU64,
     // Raised by probes.
     /// The last probe's round trip, in microseconds; 0: none yet.
     pub ping_us: AtomicU64,
