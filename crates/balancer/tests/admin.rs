@@ -5,7 +5,7 @@ mod steering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use balancer::admin::api::{EventRow, NodeRow, Problem, Settings, Status, StrategyBody};
+use balancer::admin::api::{EventRow, NodeRow, Problem, Sessions, Settings, Status, StrategyBody};
 use balancer::admin::{BODY, door};
 use balancer::config::Elastic;
 use balancer::event::EventKind;
@@ -98,6 +98,7 @@ fn is(id: &'static str, role: Role, state: NodeState) -> impl FnMut(&ClusterView
 async fn an_operator_reads_and_changes_everything_over_http() {
     let stage = Stage::new(3, &["n3"]).await;
     look(&stage).await;
+    see_who_is_pinned(&stage).await;
     change_settings(&stage).await;
     use NodeState::*;
     stage.post("/nodes/n2/disable").await;
@@ -142,6 +143,22 @@ async fn look(stage: &Stage) {
     prometheus_can_read(&page);
 }
 
+async fn see_who_is_pinned(stage: &Stage) {
+    let options = session_options(stage.balancer.address, &stage.cluster.accounts().shop);
+    let (mut pinned, idle) = (Conn::new(options.clone()).await.unwrap(), Conn::new(options).await.unwrap());
+    pinned.query_drop("BEGIN").await.unwrap();
+    let told: Sessions = stage.get("/sessions").await;
+    assert_eq!((told.sessions, told.pinned, told.list.len()), (2, 1, 2));
+    assert_eq!((told.pinned_by["transaction"], told.pinned_by["locks"]), (1, 0));
+    let told: Sessions = stage.get("/sessions?pinned=true&limit=5").await;
+    assert_eq!((told.list.len(), told.list[0].statement.as_str()), (1, "BEGIN"));
+    let page = ask(stage.admin, "GET", "/metrics", "").await.1;
+    assert!(page.contains("\ntpcw_sessions_pinned{cause=\"transaction\"} 1\n"), "{page}");
+    assert_eq!(ask(stage.admin, "GET", "/sessions?limit=many", "").await.0, 400);
+    pinned.disconnect().await.unwrap();
+    idle.disconnect().await.unwrap();
+}
+
 /// Every sample belongs to a family that was announced before, has a number, and is there once.
 fn prometheus_can_read(page: &str) {
     let mut families = Vec::new();
@@ -149,14 +166,15 @@ fn prometheus_can_read(page: &str) {
     for line in page.lines() {
         if let Some(announced) = line.strip_prefix("# TYPE ") {
             let (name, kind) = announced.split_once(' ').expect("a kind");
-            assert!(["counter", "gauge", "summary"].contains(&kind), "{line}");
+            assert!(["counter", "gauge", "summary", "histogram"].contains(&kind), "{line}");
             assert!(!families.contains(&name), "twice: {line}");
             families.push(name);
         } else if !line.starts_with("# HELP ") {
             let (series, value) = line.rsplit_once(' ').expect("a value");
             value.parse::<f64>().unwrap_or_else(|error| panic!("{line}: {error}"));
             let name = series.split('{').next().expect("a name");
-            let family = name.trim_end_matches("_sum").trim_end_matches("_count");
+            let family =
+                ["_sum", "_count", "_bucket"].iter().fold(name, |name, end| name.trim_end_matches(end));
             assert_eq!(families.last(), Some(&family), "{line}");
             assert!(seen.insert(series), "twice: {line}");
         }

@@ -13,7 +13,8 @@ use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::packet::{HEADER, Reader, header, put_packet};
-use crate::wire::reply::{ErrPacket, Expect, Prepared, Scanner, Step};
+use crate::wire::reply::{Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step, changes};
+use crate::wire::trackers::Trackers;
 
 /// A question that is not answered by then has failed.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -98,9 +99,25 @@ impl Connection {
         }))
     }
 
-    /// Prepares a text for this connection, in the state that the text belongs to, and remembers it.
-    pub async fn prepare(&mut self, text: &Rc<Text>) -> Result<u32, AskError> {
-        self.enter(&text.image).await?;
+    /// Allows several statements in one text, or one only: it becomes a connection of that kind.
+    pub async fn set_multi_statements(&mut self, on: bool) -> Result<(), AskError> {
+        // Answered with an end of definitions, without any.
+        self.ask(Command::SetOption, &[u8::from(!on), 0], Expect::Definitions, LIMIT).await?;
+        self.key.capabilities = self.key.capabilities.with(Capabilities::MULTI_STATEMENTS, on);
+        Ok(())
+    }
+
+    /// Prepares a text for this connection, in the state that the text belongs to, and remembers it. `keeps`: the
+    /// session on it has more state than its image, so that nothing may be unset, only changed.
+    pub async fn prepare(&mut self, text: &Rc<Text>, keeps: bool) -> Result<u32, AskError> {
+        match self.image.to_prepare(&text.image) {
+            Some(image) if image == *self.image => {}
+            Some(image) if image.variables.iter().all(|(name, _)| self.image.get(name).is_some()) => {
+                self.enter(&image.into()).await?;
+            }
+            _ if keeps => {}
+            _ => self.enter(&text.image).await?,
+        }
         let answer = self.ask(Command::Prepare, &text.sql, Expect::Prepared, LIMIT).await?;
         let first = packets(&answer).next().unwrap_or_default();
         let prepared = Prepared::read(first)?;
@@ -108,16 +125,21 @@ impl Connection {
         Ok(prepared.id)
     }
 
+    /// Closes a statement on the node; nothing is answered to that.
+    pub async fn close_statement(&mut self, id: u32) -> Result<(), AskError> {
+        let mut packet = Vec::new();
+        let mut payload = vec![Command::CloseStatement as u8];
+        payload.extend_from_slice(&id.to_le_bytes());
+        put_packet(&mut packet, 0, &payload);
+        Ok(self.stream.write_all(&packet).await?)
+    }
+
     /// Notes a prepared statement, and closes the one that it pushes out.
     pub async fn remember(&mut self, text: &Rc<Text>, id: u32) -> Result<(), AskError> {
-        if let Some(closed) = self.statements.put(text, id) {
-            let mut packet = Vec::new();
-            let mut payload = vec![Command::CloseStatement as u8];
-            payload.extend_from_slice(&closed.to_le_bytes());
-            put_packet(&mut packet, 0, &payload);
-            self.stream.write_all(&packet).await?;
+        match self.statements.put(text, id) {
+            Some(closed) => self.close_statement(closed).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Brings the node's session into a state.
@@ -143,6 +165,9 @@ impl Connection {
         if let Some(set) = self.image.set_to(image) {
             self.run(set.as_bytes()).await?;
         }
+        if let Some(set) = self.image.set_user_to(image) {
+            self.run(&set).await?;
+        }
         self.image = image.clone();
         Ok(())
     }
@@ -154,12 +179,39 @@ impl Connection {
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
-        self.run(tracking(&self.greeting)).await
+        self.run(tracking(&self.greeting)).await?;
+        self.tracked = true;
+        Ok(())
     }
 
-    /// Asks for the change tracking again that a client has switched to something else.
-    pub async fn track(&mut self) -> Result<(), AskError> {
-        self.run(tracking(&self.greeting)).await
+    /// Has it tell changes as a client has asked for, for one statement.
+    pub async fn track_for(&mut self, trackers: &Trackers) -> Result<(), AskError> {
+        self.tracked = false;
+        self.run(trackers.set(self.greeting.is_mysql()).as_bytes()).await
+    }
+
+    /// What the node's session is asked to tell.
+    pub async fn trackers(&mut self) -> Result<Trackers, AskError> {
+        let answer = self.value(Trackers::question(self.greeting.is_mysql()), LIMIT).await?;
+        Ok(answer.as_deref().map_or(Trackers::Default, Trackers::read))
+    }
+
+    /// Has it tell every change again. Returns the values of these variables, which may have changed without being told:
+    /// each is set to what it is, and what is set is told.
+    pub async fn track(&mut self, names: &[String]) -> Result<Vec<(String, String)>, AskError> {
+        let mut text = tracking(&self.greeting).to_vec();
+        for name in names {
+            text.extend_from_slice(format!(", SESSION {name}=@@SESSION.{name}").as_bytes());
+        }
+        let answer = self.ask(Command::Query, &text, Expect::Result, LIMIT).await?;
+        self.tracked = true;
+        let ok = OkPacket::read(packets(&answer).next().unwrap_or_default())?;
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let told = changes(ok.changes).filter_map(|change| match change {
+            Change::Variable(name, value) => Some((text(name), text(value))),
+            Change::Schema(_) => None,
+        });
+        Ok(told.collect())
     }
 }
 

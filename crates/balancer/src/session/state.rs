@@ -22,7 +22,7 @@ use super::roster::Pins;
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
 /// ER_PARSE_ERROR.
-const PARSE_ERROR: u16 = 1064;
+pub(super) const PARSE_ERROR: u16 = 1064;
 
 /// One session's state.
 #[derive(Debug)]
@@ -86,16 +86,12 @@ impl State {
     /// `ran`: the statement was run, not merely prepared.
     pub fn take(&mut self, plan: &Plan, ran: bool, seen: &mut Seen, lease: &mut Lease) -> bool {
         if let Some(told) = seen.status {
-            self.status = told & !status::MORE_RESULTS;
+            self.status = told & status::LASTING;
         }
         if let Some(image) = seen.image.take() {
-            self.image = Rc::new(image);
-            self.wait_timeout = self.image.wait_timeout();
-            lease.image = self.image.clone();
+            self.adopt(image, lease);
         }
-        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
-        self.manner.ansi_quotes = self.image.quotes_names();
         if let Some(gtid) = &seen.gtid {
             self.last_write.merge(gtid);
         }
@@ -117,7 +113,24 @@ impl State {
         }
         // An error tells no status: with autocommit off, a transaction may have begun all the same.
         let unsure = seen.error.is_some() && !self.autocommit();
-        self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
+        self.stays() || unsure
+    }
+
+    /// Whether it has to stay on its connection.
+    pub fn stays(&self) -> bool {
+        self.in_transaction() || !self.ties.is_empty() || self.next_only
+    }
+
+    /// The state that a statement has left on the connection is the session's from now on.
+    pub fn adopt(&mut self, image: Image, lease: &mut Lease) {
+        if image.misreads_texts_since(&self.image) {
+            self.ties = self.ties.with(Marks::VARIABLES);
+        }
+        self.image = Rc::new(image);
+        lease.image = self.image.clone();
+        self.wait_timeout = self.image.wait_timeout();
+        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
+        self.manner.ansi_quotes = self.image.quotes_names();
     }
 
     /// What pins it to its connection.
@@ -129,6 +142,7 @@ impl State {
             self.ties.any(Marks::LOCKS),
             self.ties.any(Marks::UNKNOWN),
             self.next_only,
+            self.ties.any(Marks::CURSORS),
         ])
     }
 

@@ -213,6 +213,10 @@ impl Front {
             workers: 2,
             strategy: Strategy::RoundRobin,
             consistency: Default::default(),
+            causal: Default::default(),
+            eventual: Default::default(),
+            listeners: Vec::new(),
+            slow_start_ms: 0,
             accounts: vec![account("shop", "secret"), account("root", "")],
             auth: Default::default(),
             operator: account("root", ""),
@@ -273,4 +277,15 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Waits until something is so, with patience from `TPCW_TEST_PATIENCE` (seconds, 60 unless set).
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let patience = std::env::var("TPCW_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let waited = tokio::time::timeout(Duration::from_secs(patience), async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}");
 }

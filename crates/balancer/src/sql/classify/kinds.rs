@@ -4,8 +4,11 @@ use super::definition::definition;
 use super::set::set;
 use super::tokens::{Tokens, Upper};
 use super::walk::{Names, finish, finish_with};
-use super::{Kind, Marks, One};
-use crate::sql::lexer::Token;
+use super::{Kind, Marks, One, Own};
+use crate::sql::lexer::{Lexer, Token};
+
+/// Why the balancer answers.
+const OWN: &str = "the balancer's own";
 
 /// One statement, from its first token up to the semicolon.
 pub(super) fn statement(first: Token<'_>, tokens: &mut Tokens<'_>) -> One {
@@ -70,21 +73,44 @@ fn diagnostics() -> Marks {
 
 fn show(tokens: &mut Tokens<'_>) -> One {
     let mut word = tokens.word();
+    let mut global = false;
     while matches!(word.get(), b"FULL" | b"EXTENDED" | b"SESSION" | b"LOCAL" | b"GLOBAL" | b"STORAGE") {
+        global |= word.get() == b"GLOBAL";
         word = tokens.word();
     }
     let one = match word.get() {
-        b"TPCW" if tokens.peek_word().get() == b"STATUS" => One::new(Kind::Status, "the balancer's own"),
-        b"TPCW" if tokens.peek_word().get() == b"SESSIONS" => One::new(Kind::Sessions, "the balancer's own"),
+        b"TPCW" => match tokens.peek_word().get() {
+            b"STATUS" => One::new(Kind::Status, OWN),
+            b"SESSIONS" => One::new(Kind::Sessions, OWN),
+            b"TOKEN" => One::new(Kind::Own(Own::Token), OWN),
+            b"ROUTE" => One::new(Kind::Own(Own::Route), OWN),
+            _ => One::new(Kind::Read, "asks about one server").with(Marks::PRIMARY),
+        },
         b"TABLES" | b"TABLE" | b"COLUMNS" | b"FIELDS" | b"INDEX" | b"INDEXES" | b"KEYS" | b"CREATE"
         | b"DATABASES" | b"SCHEMAS" | b"COLLATION" | b"CHARACTER" | b"CHARSET" | b"ENGINES" | b"TRIGGERS"
         | b"PROCEDURE" | b"FUNCTION" | b"PACKAGE" | b"EVENTS" | b"PRIVILEGES" => reads(),
         b"WARNINGS" | b"ERRORS" | b"COUNT" => {
             One::new(Kind::Read, "asks about the last statement").with(Marks::ASKS_LAST.with(Marks::PRIMARY))
         }
+        b"VARIABLES" if !global && shows_trackers(tokens.lexer.clone()) => {
+            let marks = Marks::PRIMARY.with(Marks::TRACKING);
+            One::new(Kind::Read, "asks about one server").with(marks)
+        }
         _ => One::new(Kind::Read, "asks about one server").with(Marks::PRIMARY),
     };
     finish(one, tokens)
+}
+
+/// Whether `SHOW VARIABLES` shows what is tracked: unless its pattern begins with something else.
+fn shows_trackers(mut lexer: Lexer<'_>) -> bool {
+    match (lexer.next(), lexer.next()) {
+        (Some(Token::Word(like)), Some(Token::Text(pattern))) if like.eq_ignore_ascii_case(b"LIKE") => {
+            let wild = pattern.iter().position(|byte| matches!(byte, b'%' | b'_' | b'\\'));
+            let begin = &pattern[..wild.unwrap_or(pattern.len())];
+            b"session".get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin))
+        }
+        _ => true,
+    }
 }
 
 /// `EXPLAIN` of a table, of a statement that is not run, and with `ANALYZE` of one that is; `EXPLAIN ROUTE`.

@@ -1,9 +1,10 @@
 //! `SET`: of the session, of the next transaction, of everybody.
 
 use super::functions::{Call, function, raise, system_variable};
+use super::literals::literal;
 use super::tokens::{Tokens, Upper};
 use super::walk::finish;
-use super::{Kind, Marks, One, kinds};
+use super::{Kind, Marks, One, Own, kinds};
 use crate::sql::lexer::Token;
 
 /// SET: which of the many.
@@ -47,6 +48,9 @@ fn assignments(mut one: One, tokens: &mut Tokens<'_>, for_one: bool) -> One {
             Token::Mark(b')') => depth -= 1,
             Token::Assign if !target => one = raise(one, Marks::VARIABLES, "sets a user variable"),
             Token::Mark(b'=') | Token::Assign => target = false,
+            Token::UserVariable(name) if target && !for_one && literal(name, &tokens.lexer).is_some() => {
+                one = one.with(Marks::LITERALS);
+            }
             Token::UserVariable(_) if target => one = raise(one, Marks::VARIABLES, "sets a user variable"),
             Token::SystemVariable(name) if target => one = set_target(one, name, name.contains(&b'.')),
             Token::SystemVariable(name) => one = system_variable(one, name),
@@ -89,11 +93,17 @@ fn call(one: One, previous: Token<'_>, tokens: &mut Tokens<'_>) -> One {
 
 /// A variable that is set, or a word before it.
 fn set_target(one: One, name: &[u8], scoped: bool) -> One {
+    if one.kind == Kind::Own(Own::Set) {
+        return one;
+    }
+    let last = Upper::of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name));
+    if last.get().starts_with(b"TPCW_") {
+        return One { kind: Kind::Own(Own::Set), reason: "the balancer's own", ..one };
+    }
     let global = Upper::of(name.split(|byte| *byte == b'.').next().unwrap_or(name));
     if matches!(global.get(), b"GLOBAL" | b"PERSIST" | b"PERSIST_ONLY") {
         return One { kind: Kind::Write, reason: "sets a global variable", ..one.with(Marks::COMMITS) };
     }
-    let last = Upper::of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name));
     match last.get() {
         b"LAST_INSERT_ID"
         | b"IDENTITY"
@@ -116,6 +126,7 @@ fn set_target(one: One, name: &[u8], scoped: bool) -> One {
             one.with(Marks::NEXT_ONLY)
         }
         b"DEFAULT" => one.with(Marks::COLLATION),
+        name if name.starts_with(b"SESSION_TRACK_") => one.with(Marks::TRACKING),
         name if name.starts_with(b"COLLAT") => one.with(Marks::COLLATION),
         _ => one,
     }
