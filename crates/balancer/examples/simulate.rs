@@ -1,8 +1,8 @@
 //! Schedules of faults, wishes and deaths drawn from seeds, the control plane on fake nodes, and every promise checked after
 //! every step: one thread a core.
 //!
-//!     cargo run --release -p balancer --example simulate -- --schedules 1000000 --seed 1
-//!     cargo run --release -p balancer --example simulate -- --plant two-primaries   # or early-admission, wedged-queue, all
+//!     cargo run --release -p balancer --features simulation --example simulate -- --schedules 1000000 --seed 1
+//!     cargo run --release -p balancer --features simulation --example simulate -- --plant two-primaries   # or early-admission, wedged-queue, all
 //!
 //! `--threads N` takes fewer cores, `--keep-going` tells all seeds that break a promise instead of the first. Ends with 1
 //! when a promise was broken (or a planted bug was not found).

@@ -28,7 +28,7 @@ pub mod request;
 pub mod route;
 pub mod server;
 pub mod session;
-#[cfg(feature = "simulation")]
+#[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
 pub mod sql;
 pub mod telemetry;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::guard::Token;
 use crate::config::{Config, ConfigError};
 use crate::control::Handle;
 use crate::dataplane::{self, DataPlane};
@@ -52,6 +53,14 @@ pub enum StartError {
     /// Certificates cannot be used.
     #[error("certificates: {0}")]
     Tls(#[from] TlsError),
+    /// The token of the admin API cannot be used.
+    #[error("cannot use the admin API's token from {path}: {source}")]
+    Token {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The state file is there and cannot be read.
     #[error("cannot read the state file {path}: {source}")]
     State {
@@ -138,6 +147,13 @@ impl Balancer {
 pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, StartError> {
     config.check()?;
     let config = Arc::new(config);
+    let token = match &config.auth.admin_token_file {
+        Some(path) => {
+            let wrong = |source| StartError::Token { path: path.clone(), source };
+            Some(Token::read(path).map_err(wrong)?)
+        }
+        None => None,
+    };
     let nodes = mariadb::nodes(&config);
     let memory = config.state_file.clone().map_or(Memory::Nowhere, Memory::File);
     let stop = stop.child_token();
@@ -158,7 +174,7 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
             let bound = TcpListener::bind(address).await.and_then(|l| Ok((l.local_addr()?, l)));
             let (bound, listener) =
                 bound.map_err(listen("the admin API", address)).inspect_err(|_| stop.cancel())?;
-            control.tasks.spawn(admin::serve(listener, control.handle.clone(), stop.clone()));
+            control.tasks.spawn(admin::serve(listener, control.handle.clone(), token, stop.clone()));
             Some(bound)
         }
     };

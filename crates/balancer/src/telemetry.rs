@@ -203,6 +203,11 @@ impl Meter {
         });
     }
 
+    /// A client is told that its write is kept: whoever takes over must have it.
+    pub fn told(&self, position: &GtidPosition) {
+        self.acknowledged.fetch_max(position.sequence(0), Relaxed);
+    }
+
     /// Lets the peak come down a little; called by each probe.
     pub fn forgive(&self) {
         let peak = self.peak_us.load(Relaxed);

@@ -1,5 +1,5 @@
-//! Bugs put in on purpose, to see that simulations find them. Without the feature `simulation`, which tests and examples
-//! have and the program has not, there are none and every question for one is answered at compile time.
+//! Bugs put in on purpose, to see that simulations find them. Outside of unit tests and the feature `simulation`, which the
+//! program has not, there are none and every question for one is answered at compile time.
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +24,13 @@ impl Bug {
 /// Which bug is in; none by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Planted {
-    #[cfg(feature = "simulation")]
+    #[cfg(any(test, feature = "simulation"))]
     bug: Option<Bug>,
 }
 
 impl Planted {
     /// With a bug.
-    #[cfg(feature = "simulation")]
+    #[cfg(any(test, feature = "simulation"))]
     pub fn new(bug: Option<Bug>) -> Self {
         Self { bug }
     }
@@ -38,9 +38,9 @@ impl Planted {
     /// Whether this one is in.
     #[inline]
     pub fn has(self, bug: Bug) -> bool {
-        #[cfg(feature = "simulation")]
+        #[cfg(any(test, feature = "simulation"))]
         return self.bug == Some(bug);
-        #[cfg(not(feature = "simulation"))]
+        #[cfg(not(any(test, feature = "simulation")))]
         {
             let _ = bug;
             false

@@ -462,6 +462,10 @@ mod tests {
             (|c| c.nodes[2].address = c.nodes[0].address, "nodes[2]: `n3` has the same address as `n1`"),
             (|c| c.nodes[0].weight = 0, "nodes[0]: `n1` has weight 0"),
             (|c| c.nodes.iter_mut().for_each(|n| n.candidate = true), "nodes: all nodes are candidates"),
+            (
+                |c| c.admin = Some(SocketAddr::from(([0, 0, 0, 0], 8080))),
+                "admin: others can reach this address: auth.admin_token_file is needed",
+            ),
             (|c| c.health.fall = 0, "health.fall: 0 is not allowed"),
             (|c| c.elastic.floor = 0, "elastic.floor: 0 is not allowed"),
             (|c| c.elastic.in_below_ms = 500.0, "elastic.in_below_ms: 500 must be below out_above_ms, 400"),
