@@ -71,6 +71,11 @@ pub enum Error {
         /// What is wrong about it.
         what: &'static str,
     },
+    /// A network fault on a node whose network nothing of ours stands in.
+    #[error(
+        "{0} has no relay in front of it, so its network cannot be broken; start the cluster with relays"
+    )]
+    NoRelay(NodeId),
     /// A process could not be started, signalled or waited for.
     #[error("cannot {what}: {source}")]
     Process {

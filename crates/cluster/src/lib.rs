@@ -26,7 +26,7 @@ pub use admin::{Admin, AdminError};
 pub use cache::Cache;
 pub use capacity::{AppliedCapacity, Capacity, CapacityMode};
 pub use error::Error;
-pub use fault::Fault;
+pub use fault::{Fault, Peer, Way};
 pub use mariadbd::template::{LoneServer, Template};
 pub use node::{NodeId, Role};
 pub use program::{FindOptions, ProgramError, ServerProgram};

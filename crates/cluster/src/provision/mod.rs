@@ -1,6 +1,8 @@
 //! Where nodes come from: processes of our own.
 
 pub(crate) mod accounts_sql;
+pub(crate) mod approach;
+mod faults;
 pub mod local;
 pub(crate) mod member;
 pub(crate) mod port;
