@@ -10,6 +10,7 @@ use balancer::telemetry::LatencySnapshot;
 use balancer::view::{ClusterView, NodeView};
 use cluster::{LocalCluster, NodeId};
 use emulator::control::{Action, Control, ControlError, Done, Fault, Happening, NodeReading, NodeSelector};
+use emulator::fault::{Peer, Way};
 use futures_util::future::BoxFuture;
 
 /// The control of a local cluster behind its balancer.
@@ -47,10 +48,7 @@ impl LocalControl {
     }
 
     async fn strike(&self, node: NodeId, fault: Fault) -> Result<Done, ControlError> {
-        let detail = match fault {
-            Fault::Kill => format!("killed, process {}", self.cluster.kill(&node).await.map_err(words)?),
-            Fault::Pause => format!("paused, process {}", self.cluster.pause(&node).await.map_err(words)?),
-        };
+        let detail = self.cluster.fail(&node, &of_cluster(fault)).await.map_err(words)?;
         *self.struck.lock().expect("no panic while it is held") = Some(node.clone());
         Ok(Done { node: node.to_string(), detail })
     }
@@ -113,6 +111,39 @@ impl Control for LocalControl {
             detail: event.detail,
         };
         Box::pin(async move { Ok(self.balancer.events().after(after).into_iter().map(happening).collect()) })
+    }
+}
+
+/// A fault as the cluster's room names it.
+fn of_cluster(fault: Fault) -> cluster::Fault {
+    use cluster::Fault as Done;
+    match fault {
+        Fault::Kill => Done::Kill,
+        Fault::Stop => Done::Stop,
+        Fault::Pause => Done::Pause,
+        Fault::Slow { percent } => Done::Slow { percent },
+        Fault::Refuse => Done::Refuse,
+        Fault::Mute => Done::Mute,
+        Fault::Cut { after } => Done::Cut { after },
+        Fault::CutCommit { commits } => Done::CutCommit { commits },
+        Fault::Delay { by, jitter } => Done::Delay { by, jitter },
+        Fault::Bandwidth { bytes_per_second } => Done::Bandwidth { bytes_per_second },
+        Fault::Partition { from, way } => Done::Partition {
+            from: match from {
+                Peer::All => cluster::Peer::All,
+                Peer::Balancer => cluster::Peer::Balancer,
+                Peer::Nodes => cluster::Peer::Nodes,
+                Peer::Node(name) => cluster::Peer::Node(NodeId::new(name)),
+            },
+            way: match way {
+                Way::Both => cluster::Way::Both,
+                Way::In => cluster::Way::In,
+                Way::Out => cluster::Way::Out,
+            },
+        },
+        Fault::StopReplication => Done::StopReplication,
+        Fault::DelayReplication { seconds } => Done::DelayReplication { seconds },
+        Fault::TooManyConnections => Done::TooManyConnections,
     }
 }
 

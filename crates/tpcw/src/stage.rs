@@ -31,6 +31,7 @@ pub struct StagePlan {
     scale: Scale,
     seed: u64,
     cluster: workload::Cluster,
+    relays: bool,
     balancer: workload::Balancer,
     server: ServerArgs,
     listen: SocketAddr,
@@ -43,6 +44,7 @@ impl StagePlan {
             scale: resolved.scale(),
             seed: resolved.workload.seed,
             cluster: resolved.workload.cluster.clone(),
+            relays: resolved.workload.relays(),
             balancer: resolved.workload.balancer.clone(),
             server,
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -71,6 +73,7 @@ impl Stage {
             replicas: plan.cluster.replicas as usize,
             candidates: plan.cluster.candidates as usize,
             capacity: plan.cluster.capacity.clone(),
+            relays: plan.relays,
             database: DATABASE.to_owned(),
             ..ClusterSpec::default()
         };
@@ -226,7 +229,7 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
     let node = |node: &LocalNode| Node {
         name: node.id.to_string(),
         address: node.address,
-        direct_address: (node.address != node.server).then_some(node.server),
+        direct_address: (node.address != node.peers).then_some(node.peers),
         weight: 1,
         candidate: node.first_role == Role::Candidate,
     };

@@ -18,7 +18,7 @@ const TURN: Duration = Duration::from_millis(20);
 pub(crate) struct Slowed {
     process: Arc<Process>,
     stop: CancellationToken,
-    turns: JoinHandle<()>,
+    turns: JoinHandle<Option<()>>,
 }
 
 impl Slowed {
@@ -35,7 +35,7 @@ impl Slowed {
                 sleep(running).await;
             }
         });
-        Self { process, stop, turns: tokio::spawn(async move { drop(turns.await) }) }
+        Self { process, stop, turns: tokio::spawn(turns) }
     }
 
     /// Lets it run.

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use emulator::control::Action;
+use emulator::control::{Action, Fault};
 use tokio::time::sleep;
 
 use crate::cli::{ClusterArgs, ClusterCommand};
@@ -51,8 +51,10 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
         },
         ClusterCommand::ScaleOut => told(ask(&home, &name, Question::Do(Action::ScaleOut)).await?),
         ClusterCommand::ScaleIn => told(ask(&home, &name, Question::Do(Action::ScaleIn)).await?),
-        ClusterCommand::Fail { node, fault } => {
-            let action = Action::Fault { node: keeper::selector(&node), fault: keeper::fault(fault) };
+        ClusterCommand::Fail { node, fault, words } => {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let fault = Fault::parse(&fault, &words).map_err(Failure::usage)?;
+            let action = Action::Fault { node: keeper::selector(&node), fault };
             told(ask(&home, &name, Question::Do(action)).await?)
         }
         ClusterCommand::Heal { node } => {
