@@ -13,10 +13,11 @@ use cluster::NodeId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::{FIRST_ID, Registry};
 use super::line::Line;
 use super::logins::Logins;
 use super::memory::Memory;
@@ -24,7 +25,7 @@ use super::roster::{ASKS, Ask, Asker, Roster};
 use super::seats::Seats;
 use crate::accounts::Accounts;
 use crate::accounts::known::Known;
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::pool::budget::Budgets;
 use crate::pool::connect::{Connection, Key, connect};
 use crate::pool::image::Image;
@@ -42,7 +43,7 @@ use crate::wire::compression::Packers;
 use crate::wire::handshake::Greeting;
 
 /// A node that a read has waited for in vain is not waited for again for so long.
-const BEHIND: Duration = Duration::from_secs(1);
+pub const BEHIND: Duration = Duration::from_secs(1);
 
 /// What clients are shown as the server: what the nodes show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ impl Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// Where clients connect, with what is promised there; the main one first.
+    pub listeners: Vec<Listener>,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
     /// How clients are met and nodes are reached under TLS.
@@ -87,6 +90,8 @@ pub struct Shared {
     pub sessions: Box<[AtomicUsize]>,
     /// The id that the next client is greeted with.
     pub next_id: AtomicU32,
+    /// All sessions by id, for KILL.
+    pub registry: Arc<Registry>,
     /// How the nodes greet; until the first connection a guess.
     pub face: ArcSwap<Face>,
     /// Beats once a second, for what each thread does now and then. A timer of a thread's own would make every wait for
@@ -118,11 +123,14 @@ impl Shared {
         stop: CancellationToken,
         workers: usize,
     ) -> Self {
+        let main = Listener::plain(config.listen);
+        let listeners = std::iter::once(main).chain(config.listeners.iter().cloned()).collect();
         let budgets = Arc::new(Budgets::new(config.pool.max, workers));
         let memory = Arc::new(Memory::new(config.limits.memory_bytes));
         let (asks, asked): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(ASKS)).unzip();
         Self {
             config,
+            listeners,
             accounts,
             certificates,
             view,
@@ -130,7 +138,8 @@ impl Shared {
             stop,
             clients: AtomicUsize::new(0),
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
-            next_id: AtomicU32::new(1),
+            next_id: AtomicU32::new(FIRST_ID),
+            registry: Arc::default(),
             face: ArcSwap::from_pointee(Face {
                 version: b"5.5.5-10.11.0-MariaDB".to_vec(),
                 collation: 45,
@@ -163,6 +172,8 @@ pub struct Worker {
     pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
+    /// Connections to nodes that are made to kill a statement there.
+    pub killers: Semaphore,
     /// Its sessions.
     pub roster: Roster,
     /// Clients that have not logged in.
@@ -192,6 +203,7 @@ impl Worker {
             line: Rc::default(),
             packers: Packers::default(),
             texts: Texts::default(),
+            killers: Semaphore::new(super::kill::ABREAST),
             roster: Roster::default(),
             logins: Logins::default(),
             fresh: Rc::default(),
@@ -209,14 +221,14 @@ impl Worker {
         worker
     }
 
-    /// Takes a client that has just been accepted.
-    pub fn take(self: &Rc<Self>, client: StdStream) {
+    /// Takes a client that has just been accepted by the listener of that number.
+    pub fn take(self: &Rc<Self>, client: StdStream, listener: usize) {
         let ended = Ended { worker: self.clone() };
         let Ok(stream) = TcpStream::from_std(client) else { return };
         let worker = self.clone();
         // Ends with its client; at the stop, with the runtime that drops it.
         tokio::task::spawn_local(async move {
-            super::serve(worker, stream).await;
+            super::serve(worker, stream, listener).await;
             drop(ended);
         });
     }

@@ -2,9 +2,11 @@
 //! again elsewhere, as long as that is safe.
 
 mod attempts;
+mod cursor;
 mod find;
 mod flight;
 mod loss;
+mod monotonic;
 mod send;
 mod settle;
 
@@ -37,6 +39,8 @@ pub enum Work {
     Execute(u32),
     /// MariaDB's, with many rows of parameters.
     Bulk(u32),
+    /// The client's fetch of rows from the cursor of a prepared statement.
+    Fetch(u32),
 }
 
 /// How one attempt ended.
@@ -79,6 +83,9 @@ impl Session {
             // Lives up to the end of the attempt: whoever drains the node sees no gap between two statements.
             let mut tied = self.tied.take();
             let was_tied = tied.is_some();
+            if was_tied && self.reads.explain {
+                self.keep_tied_decision(&plan, tied.as_ref().and_then(Tied::node));
+            }
             let mut lease = match &mut tied {
                 Some(tied) => tied.lend(),
                 None => match self.find(&plan, &mut attempts).await? {
@@ -99,6 +106,9 @@ impl Session {
                 }
                 Fate::Refused(error) => self.refused(&lease, &error, &mut attempts).await?,
                 Fate::ReadOnly => self.read_only(lease, &plan, &mut attempts).await?,
+                Fate::Broken { .. } if seen.interrupted.is_some() => {
+                    return self.cut_short(lease, work, &plan, was_tied, &seen).await;
+                }
                 Fate::Broken { sent } => {
                     let id = self.give_up(&lease);
                     let node = lease.node;

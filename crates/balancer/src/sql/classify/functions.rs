@@ -2,7 +2,7 @@
 
 use super::names::{FUNCTIONS, GLUED, KEYWORDS, has};
 use super::tokens::Upper;
-use super::{Marks, One};
+use super::{Kind, Marks, One, Own};
 
 /// How a name stands before its parenthesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(super) fn function(one: One, name: &Upper, call: Call, bare: impl FnOnce() -
     }
     match name {
         b"GET_LOCK" | b"RELEASE_LOCK" | b"RELEASE_ALL_LOCKS" => raise(one, Marks::LOCKS, "takes a lock"),
+        b"CONNECTION_ID" => on_primary(one, Marks::OWN_ID, "asks about the connection"),
         b"IS_FREE_LOCK" | b"IS_USED_LOCK" => on_primary(one, Marks::NONE, "asks about a lock"),
         b"NEXTVAL" | b"SETVAL" => raise(one, Marks::NONE, "uses a sequence"),
         b"LASTVAL" => on_primary(one, Marks::ASKS_WRITE, "asks about the last write"),
@@ -85,6 +86,9 @@ pub(super) fn system_variable(one: One, name: &[u8]) -> One {
         | b"SERVER_UUID" | b"SERVER_UID" | b"PORT" | b"SOCKET" | b"DATADIR" | b"PID_FILE"
         | b"REPORT_HOST" | b"REPORT_PORT" | b"IN_TRANSACTION" => {
             on_primary(one, Marks::NONE, "asks about one server")
+        }
+        name if name.starts_with(b"TPCW_") && one.kind == Kind::Read => {
+            One { kind: Kind::Own(Own::Select), reason: "the balancer's own", ..one }
         }
         name if name.starts_with(b"GTID_") || name.starts_with(b"RPL_") => {
             on_primary(one, Marks::NONE, "asks about one server")

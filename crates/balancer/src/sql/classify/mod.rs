@@ -38,8 +38,23 @@ pub enum Kind {
     Sessions,
     /// `EXPLAIN ROUTE …`: the balancer answers; the statement begins at this byte.
     ExplainRoute(usize),
+    /// `SHOW tpcw TOKEN`, `SET tpcw_…` and their like: the balancer answers.
+    Own(Own),
     /// `KILL`: node connections are not the client's to kill.
     Kill,
+}
+
+/// Statements about the session's reads, which no server would understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// `SHOW tpcw TOKEN`: how far the session's reads have to see.
+    Token,
+    /// `SHOW tpcw ROUTE`: where the statement before went, and why.
+    Route,
+    /// `SET tpcw_… = …`.
+    Set,
+    /// `SELECT @@tpcw_…`.
+    Select,
 }
 
 /// What else is known of a statement, as a set of bits.
@@ -71,6 +86,10 @@ impl Marks {
     pub const COLLATION: Self = Self(1 << 9);
     /// Counts rows for FOUND_ROWS().
     pub const COUNTS: Self = Self(1 << 10);
+    /// Asks for the id of the connection.
+    pub const OWN_ID: Self = Self(1 << 11);
+    /// A cursor is open: known by the answer, never by the text.
+    pub const CURSORS: Self = Self(1 << 13);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.
@@ -84,6 +103,11 @@ impl Marks {
     /// With `other`.
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Without `other`.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What is in `other` too.
