@@ -292,6 +292,9 @@ fn forget_scaling(thresholds: &mut Thresholds) {
 /// A controller that is right does not scale for a load that is lighter than the workload's own.
 fn adapt_to_load(resolved: &mut Resolved, args: &RunArgs, expected_sessions: u32) {
     let thresholds = &mut resolved.workload.thresholds;
+    if args.duration.is_some() && resolved.workload.load.chaos.is_some() {
+        thresholds.faults_min = None; // As many as fit in.
+    }
     let asks = thresholds.scale_outs_min.is_some() || thresholds.scale_ins_min.is_some();
     let fewer = resolved.workload.load.sessions < expected_sessions;
     if asks && (fewer || args.think_time.is_some() || args.mix.is_some() || args.duration.is_some()) {

@@ -81,7 +81,7 @@ impl LocalCluster {
     fn end_trouble_of(&self, member: &Arc<Member>) -> bool {
         let members = self.members();
         let relays = members.iter().filter_map(|other| other.relay());
-        relays.fold(false, |any, relay| relay.heal(member.server_id) || any)
+        relays.filter(|relay| relay.heal(member.server_id)).count() > 0
     }
 }
 

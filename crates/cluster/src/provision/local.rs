@@ -103,6 +103,8 @@ pub struct LocalCluster {
     pub(crate) members: RwLock<Vec<Arc<Member>>>,
     pub(crate) shared: Arc<Shared>,
     applied: AppliedCapacity,
+    /// Held while a node is copied: numbers are given out one after the other.
+    pub(crate) copying: tokio::sync::Mutex<()>,
     stopped: AtomicBool,
 }
 
@@ -150,8 +152,13 @@ impl LocalCluster {
             members.push(Arc::new(joined(started)?));
         }
         members.sort_by_key(|member| member.server_id);
-        let cluster =
-            Self { members: RwLock::new(members), shared, applied, stopped: AtomicBool::new(false) };
+        let cluster = Self {
+            members: RwLock::new(members),
+            shared,
+            applied,
+            copying: Default::default(),
+            stopped: AtomicBool::new(false),
+        };
         cluster.replicate().await?;
         Ok(cluster)
     }
