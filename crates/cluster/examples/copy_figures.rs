@@ -1,6 +1,7 @@
 //! How long a copy of a serving node takes, beside a plain copy of the same files.
 //!
 //! `cargo run --release -p cluster --example copy_figures -- 500 5`: so many megabytes of rows, so many copies.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to people on a terminal")]
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p emulator --example lies -- 100`. Takes about four seconds a lie told to browsers and half a second
 //! a lie in the data. Ends with 1 if any went unnoticed.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to people on a terminal")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -3,6 +3,7 @@
 //! `cargo build --release -p tpcw && cargo run --release -p tpcw --example kills -- primary 100` (or `replica 100`). Ten kills
 //! take about a minute and a half. Prints the distribution of the figures and what the audits found; ends with 1 if an order
 //! was lost or doubled, nodes differ, or, with replicas, a browser saw a failure.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to people on a terminal")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -13,11 +13,14 @@ use emulator::control::{Action, Control, ControlError, Done, Fault, Happening, N
 use emulator::fault::{Peer, Way};
 use futures_util::future::BoxFuture;
 
+use crate::provider::Provider;
+
 /// The control of a local cluster behind its balancer.
 #[derive(Debug)]
 pub struct LocalControl {
     cluster: Arc<LocalCluster>,
     balancer: Handle,
+    provider: Arc<Provider>,
     cause: &'static str,
     struck: Mutex<Option<NodeId>>,
     before: Mutex<HashMap<NodeId, LatencySnapshot>>,
@@ -25,13 +28,23 @@ pub struct LocalControl {
 
 impl LocalControl {
     /// Of these two; `cause` is what events say of who asked: `schedule`, `operator`.
-    pub fn new(cluster: Arc<LocalCluster>, balancer: Handle, cause: &'static str) -> Self {
-        Self { cluster, balancer, cause, struck: Mutex::default(), before: Mutex::default() }
+    pub fn new(
+        cluster: Arc<LocalCluster>,
+        balancer: Handle,
+        provider: Arc<Provider>,
+        cause: &'static str,
+    ) -> Self {
+        Self { cluster, balancer, provider, cause, struck: Mutex::default(), before: Mutex::default() }
     }
 
     async fn carry_out(&self, action: Action) -> Result<Done, ControlError> {
         match action {
-            Action::ScaleOut => self.request(Topology::ScaleOut(None)),
+            Action::ScaleOut => match self.request(Topology::ScaleOut(None)) {
+                Err(_) if self.provider.order(self.cause) => {
+                    Ok(Done { node: String::new(), detail: "a node is copied first".to_owned() })
+                }
+                asked => asked,
+            },
             Action::ScaleIn => self.request(Topology::ScaleIn(None)),
             Action::Fault { node, fault } => self.strike(self.find(&node)?, fault).await,
             Action::Heal { node } => {

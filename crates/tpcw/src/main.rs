@@ -11,6 +11,7 @@ mod live;
 mod logging;
 mod machine;
 mod place;
+mod provider;
 mod stage;
 mod target;
 mod workload;

@@ -19,6 +19,7 @@ use crate::cli::ServerArgs;
 use crate::commands::load;
 use crate::control::LocalControl;
 use crate::failure::{Failure, Outcome};
+use crate::provider::Provider;
 use crate::target;
 use crate::workload::{self, Resolved};
 
@@ -58,6 +59,8 @@ pub struct Stage {
     cluster: Arc<LocalCluster>,
     balancer: Balancer,
     mending: tokio::task::JoinHandle<()>,
+    provider: Arc<Provider>,
+    providing: tokio::task::JoinHandle<()>,
 }
 
 impl Stage {
@@ -73,6 +76,7 @@ impl Stage {
             replicas: plan.cluster.replicas as usize,
             candidates: plan.cluster.candidates as usize,
             capacity: plan.cluster.capacity.clone(),
+            reserves: plan.cluster.reserves as usize,
             relays: plan.relays,
             database: DATABASE.to_owned(),
             ..ClusterSpec::default()
@@ -91,7 +95,10 @@ impl Stage {
         say(&format!("balancer on {}", balancer.address));
         let cluster = Arc::new(cluster);
         let mending = tokio::spawn(rebuild_refused(cluster.clone(), balancer.events.clone()));
-        Ok(Self { cluster, balancer, mending })
+        let provider =
+            Arc::new(Provider::new(cluster.clone(), balancer.handle.clone(), cache, plan.server.offline));
+        let providing = tokio::spawn(provider.clone().run());
+        Ok(Self { cluster, balancer, mending, provider, providing })
     }
 
     /// The shop as a client of the balancer sees it.
@@ -108,7 +115,8 @@ impl Stage {
 
     /// Whom a run's schedule or a person asks; `cause` is what events then say of who asked.
     pub fn control(&self, cause: &'static str) -> Arc<LocalControl> {
-        Arc::new(LocalControl::new(self.cluster.clone(), self.balancer.handle.clone(), cause))
+        let (cluster, balancer) = (self.cluster.clone(), self.balancer.handle.clone());
+        Arc::new(LocalControl::new(cluster, balancer, self.provider.clone(), cause))
     }
 
     /// Every node for the audit, the present primary first, past the balancer and past every limited link.
@@ -143,6 +151,7 @@ impl Stage {
     /// Heals every fault, ends balancer and nodes, removes their folders.
     pub async fn strike(self) {
         self.mending.abort();
+        self.providing.abort();
         if let Err(error) = self.cluster.heal_all().await {
             tracing::warn!(%error, "not every fault could be healed; the nodes end all the same");
         }
@@ -249,7 +258,7 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
         auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
-        nodes: cluster.nodes().iter().map(node).collect(),
+        nodes: cluster.nodes().iter().chain(&cluster.reserves()).map(node).collect(),
         health: settings.health.clone(),
         failover: settings.failover.clone(),
         elastic: settings.elastic.clone(),

@@ -64,6 +64,9 @@ pub struct Cluster {
     pub replicas: u32,
     /// Candidates that follow and wait, 0 to 16.
     pub candidates: u32,
+    /// Nodes that are not there yet, 0 to 16: when a node is wanted and no candidate stands by, one of them is copied from a
+    /// serving replica.
+    pub reserves: u32,
     /// A relay in front of each node, without which its network cannot be broken; left out: where the schedule asks for it, and
     /// for a cluster that is kept up.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +78,7 @@ pub struct Cluster {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { replicas: 2, candidates: 1, relays: None, capacity: None }
+        Self { replicas: 2, candidates: 1, reserves: 0, relays: None, capacity: None }
     }
 }
 
@@ -189,7 +192,9 @@ fn check(workload: &Workload, place: impl Fn(&str) -> Option<String>) -> Result<
     if !(1..=100_000).contains(&workload.population) {
         add("population", format!("population = {}: allowed is 1 to 100000", workload.population));
     }
-    for (key, count) in [("replicas", workload.cluster.replicas), ("candidates", workload.cluster.candidates)]
+    let cluster = &workload.cluster;
+    for (key, count) in
+        [("replicas", cluster.replicas), ("candidates", cluster.candidates), ("reserves", cluster.reserves)]
     {
         if count > 16 {
             add(&format!("cluster.{key}"), format!("cluster.{key} = {count}: allowed is 0 to 16"));

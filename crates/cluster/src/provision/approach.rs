@@ -6,8 +6,31 @@ use std::sync::Arc;
 use crate::capacity::Plan;
 use crate::error::Error;
 use crate::fault::link::{Doors, Link, LinkLimits};
+use crate::node::NodeId;
 use crate::provision::local::Shared;
 use crate::provision::port::Port;
+
+/// A node's name, number and ports: what stays the same over all its lives, and may be kept for one that is not there yet.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) id: NodeId,
+    pub(crate) number: u32,
+    pub(crate) approach: Approach,
+    port: Port,
+}
+
+impl Slot {
+    /// The slot of a node whose server listens, or will listen, at this port.
+    pub(crate) fn new(shared: &Shared, number: u32, port: Port) -> Result<Arc<Self>, Error> {
+        let approach = Approach::to(shared, number, port.address())?;
+        Ok(Arc::new(Self { id: NodeId::new(format!("n{number}")), number, approach, port }))
+    }
+
+    /// Where the server listens.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.port.address()
+    }
+}
 
 /// A link, if one stands in front of the server, and whom it carries. Its ports stay ours as long as it lives.
 #[derive(Debug)]

@@ -68,7 +68,8 @@ impl Drop for Unfinished {
 }
 
 impl LocalCluster {
-    /// Makes a new node from `source` while that one serves. It comes up closed for writers, at the position of its copy and
+    /// Makes a new node from `source` while that one serves, at the first place kept for one ([`crate::ClusterSpec::reserves`]) or
+    /// beyond all others. It comes up closed for writers, at the position of its copy and
     /// following nobody; whoever looks after the nodes has it follow the primary.
     ///
     /// # Errors
@@ -80,9 +81,10 @@ impl LocalCluster {
     ) -> Result<(LocalNode, CopyFigures), Error> {
         let original = self.living()?.member(source)?;
         let _one_at_a_time = self.copying.lock().await;
-        let number = self.members().iter().map(|member| member.server_id).max().unwrap_or(0) + 1;
-        let id = NodeId::new(format!("n{number}"));
-        let folder = NodeFolder::new(self.shared.folder.path().join(id.as_str()));
+        let slot = self.kept().first().cloned();
+        let free = || self.members().iter().map(|member| member.server_id).max().unwrap_or(0) + 1;
+        let number = slot.as_ref().map_or_else(free, |slot| slot.number);
+        let folder = NodeFolder::new(self.shared.folder.path().join(format!("n{number}")));
         fs::create_dir(folder.path()).on("create the folder", folder.path())?;
         let mut unfinished = Unfinished(Some(folder.path().to_owned()));
 
@@ -94,7 +96,7 @@ impl LocalCluster {
         let prepared = began.elapsed() - copied;
         let position = position(&folder.data())?;
         let shared = Arc::clone(&self.shared);
-        let member = Member::start(shared, id, number, Role::Candidate, folder).await?;
+        let member = Member::start(shared, number, slot, Role::Candidate, folder).await?;
         let started = began.elapsed() - copied - prepared;
         let mut admin =
             Admin::connect(member.server, &self.shared.accounts.operator, STATEMENT_LIMIT).await?;
@@ -106,6 +108,7 @@ impl LocalCluster {
         let member = Arc::new(member);
         let node = member.now();
         self.members.write().unwrap_or_else(PoisonError::into_inner).push(member);
+        self.kept().retain(|slot| slot.number != number);
         unfinished.0 = None;
         Ok((node, CopyFigures { bytes, copied, prepared, started }))
     }

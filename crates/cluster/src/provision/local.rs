@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -21,6 +21,7 @@ use crate::mariadbd::options::NodeFolder;
 use crate::mariadbd::template::Template;
 use crate::node::{NodeId, Role};
 use crate::program::{self, FindOptions, ServerProgram};
+use crate::provision::approach::Slot;
 use crate::provision::member::Member;
 use crate::provision::port::Ports;
 use crate::provision::run_folder::RunFolder;
@@ -35,6 +36,9 @@ pub struct ClusterSpec {
     pub replicas: usize,
     /// Followers that do not serve yet.
     pub candidates: usize,
+    /// Places kept for nodes that are not there yet: name, number and addresses are known from the start, and
+    /// [`LocalCluster::copy_node`] fills them.
+    pub reserves: usize,
     /// How much each node can do; `None`: as much as the machine gives it.
     pub capacity: Option<Capacity>,
     /// The database that account `shop` owns; it exists on every node.
@@ -57,6 +61,7 @@ impl Default for ClusterSpec {
         Self {
             replicas: 2,
             candidates: 1,
+            reserves: 0,
             capacity: None,
             relays: false,
             database: "tpcw".to_owned(),
@@ -85,7 +90,7 @@ pub struct LocalNode {
     pub server: SocketAddr,
     /// The process, while there is one.
     pub pid: Option<u32>,
-    /// `running`, `paused` or `down`.
+    /// `running`, `paused` or `down`; `absent` at a place that is kept.
     pub state: &'static str,
     /// The server's data.
     pub data_dir: PathBuf,
@@ -101,6 +106,7 @@ pub struct LocalNode {
 pub struct LocalCluster {
     // In the order in which they go: nodes first, the folder last.
     pub(crate) members: RwLock<Vec<Arc<Member>>>,
+    pub(crate) kept: Mutex<Vec<Arc<Slot>>>,
     pub(crate) shared: Arc<Shared>,
     applied: AppliedCapacity,
     /// Held while a node is copied: numbers are given out one after the other.
@@ -152,7 +158,9 @@ impl LocalCluster {
             members.push(Arc::new(joined(started)?));
         }
         members.sort_by_key(|member| member.server_id);
+        let kept = Mutex::new(keep(&shared, members.len())?);
         let cluster = Self {
+            kept,
             members: RwLock::new(members),
             shared,
             applied,
@@ -185,6 +193,31 @@ impl LocalCluster {
     /// All nodes as they are now, by number.
     pub fn nodes(&self) -> Vec<LocalNode> {
         self.members().iter().map(|member| member.now()).collect()
+    }
+
+    /// The places that are kept for nodes to come.
+    pub fn reserves(&self) -> Vec<LocalNode> {
+        self.kept().iter().map(|slot| self.absent(slot)).collect()
+    }
+
+    fn absent(&self, slot: &Slot) -> LocalNode {
+        let folder = NodeFolder::new(self.shared.folder.path().join(slot.id.as_str()));
+        LocalNode {
+            id: slot.id.clone(),
+            server_id: slot.number,
+            first_role: Role::Candidate,
+            address: slot.approach.clients(slot.server()),
+            peers: slot.approach.peers(slot.server()),
+            server: slot.server(),
+            pid: None,
+            state: "absent",
+            data_dir: folder.data(),
+            log: folder.log(),
+        }
+    }
+
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One node as it is now.
@@ -326,9 +359,15 @@ async fn start_node(shared: Arc<Shared>, number: usize) -> Result<Member, Error>
         n if n <= 1 + shared.spec.replicas => Role::Replica,
         _ => Role::Candidate,
     };
-    let member =
-        Member::start(shared, id, u32::try_from(number).unwrap_or(u32::MAX), first_role, folder).await?;
-    Ok(member)
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    Member::start(shared, number, None, first_role, folder).await
+}
+
+/// Places for nodes to come, numbered after those that are there.
+fn keep(shared: &Shared, there: usize) -> Result<Vec<Arc<Slot>>, Error> {
+    let numbers = there + 1..=there + shared.spec.reserves;
+    let slot = |number| Slot::new(shared, u32::try_from(number).unwrap_or(u32::MAX), shared.ports.take()?);
+    numbers.map(slot).collect()
 }
 
 /// The result of a task; a panic in one is our own bug and goes on here.

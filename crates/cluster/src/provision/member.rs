@@ -18,9 +18,8 @@ use crate::mariadbd::options::{NodeFolder, NodeOptions};
 use crate::mariadbd::process::Process;
 use crate::node::{NodeId, Role};
 use crate::provision::accounts_sql;
-use crate::provision::approach::Approach;
+use crate::provision::approach::Slot;
 use crate::provision::local::{LocalNode, Shared};
-use crate::provision::port::Port;
 
 /// Shutting down in good order; after that it is killed.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
@@ -38,9 +37,8 @@ pub(crate) struct Member {
     acting: tokio::sync::Mutex<()>,
     life: Mutex<Life>,
     // Below: dropped after the process, which uses them.
-    approach: Approach,
+    slot: Arc<Slot>,
     quota: Quotas,
-    _port: Port,
     shared: Arc<Shared>,
 }
 
@@ -64,41 +62,38 @@ impl Life {
 type Quotas = Option<Quota>;
 
 impl Member {
-    /// Starts the first life on a folder that has its data.
+    /// Starts the first life of node `number` on a folder that has its data: at the ports kept for it, or at free ones.
     pub(crate) async fn start(
         shared: Arc<Shared>,
-        id: NodeId,
-        server_id: u32,
+        number: u32,
+        kept: Option<Arc<Slot>>,
         first_role: Role,
         folder: NodeFolder,
     ) -> Result<Self, Error> {
+        let id = NodeId::new(format!("n{number}"));
         accounts_sql::write(&folder.init_file(), &shared.accounts, &shared.spec.database)?;
-        let settings = |address| settings(&shared, &folder, address, server_id, true);
-        let started = launch(&shared, &folder, id.as_str()).on_free_port(&shared.ports, settings).await;
+        let settings = |address| settings(&shared, &folder, address, number, true);
+        let launch = launch(&shared, &folder, id.as_str());
+        let started = match kept {
+            None => launch.on_free_port(&shared.ports, settings).await.and_then(|(process, port)| {
+                let slot = Slot::new(&shared, number, port)?;
+                Ok((process, slot))
+            }),
+            Some(slot) => {
+                let process = launch.at(slot.server(), &settings(slot.server())).await;
+                process.map(|process| (process, slot))
+            }
+        };
         accounts_sql::remove(&folder.init_file())?;
-        let (process, port) = started?;
-        let server = port.address();
-        let quota = quota(&shared, server_id)?;
+        let (process, slot) = started?;
+        let quota = quota(&shared, number)?;
         if let Some(quota) = &quota {
             quota.add(process.pid())?;
         }
-        let approach = Approach::to(&shared, server_id, server)?;
-        shared.processes.set(server_id, process.pid());
+        shared.processes.set(number, process.pid());
         let life = Mutex::new(Life::new(process));
-        let acting = tokio::sync::Mutex::new(());
-        Ok(Self {
-            id,
-            server_id,
-            first_role,
-            server,
-            folder,
-            acting,
-            life,
-            approach,
-            quota,
-            _port: port,
-            shared,
-        })
+        let (acting, server) = (tokio::sync::Mutex::new(()), slot.server());
+        Ok(Self { id, server_id: number, first_role, server, folder, acting, life, slot, quota, shared })
     }
 
     /// The node as it is now.
@@ -108,7 +103,7 @@ impl Member {
             id: self.id.clone(),
             server_id: self.server_id,
             first_role: self.first_role,
-            address: self.approach.clients(self.server),
+            address: self.slot.approach.clients(self.server),
             peers: self.peers(),
             server: self.server,
             pid,
@@ -120,12 +115,12 @@ impl Member {
 
     /// Where the other nodes follow it.
     pub(crate) fn peers(&self) -> SocketAddr {
-        self.approach.peers(self.server)
+        self.slot.approach.peers(self.server)
     }
 
     /// The relay in front of it, where there is one through which everybody goes.
     pub(crate) fn relay(&self) -> Option<&Link> {
-        self.approach.relay()
+        self.slot.approach.relay()
     }
 
     /// Makes trouble on its own relay, for its own sake.
