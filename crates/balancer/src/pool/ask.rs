@@ -13,7 +13,8 @@ use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::packet::{HEADER, Reader, header, put_packet};
-use crate::wire::reply::{ErrPacket, Expect, Prepared, Scanner, Step};
+use crate::wire::reply::{Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step, changes};
+use crate::wire::trackers::Trackers;
 
 /// A question that is not answered by then has failed.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -164,6 +165,9 @@ impl Connection {
         if let Some(set) = self.image.set_to(image) {
             self.run(set.as_bytes()).await?;
         }
+        if let Some(set) = self.image.set_user_to(image) {
+            self.run(&set).await?;
+        }
         self.image = image.clone();
         Ok(())
     }
@@ -175,12 +179,39 @@ impl Connection {
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
-        self.run(tracking(&self.greeting)).await
+        self.run(tracking(&self.greeting)).await?;
+        self.tracked = true;
+        Ok(())
     }
 
-    /// Asks for the change tracking again that a client has switched to something else.
-    pub async fn track(&mut self) -> Result<(), AskError> {
-        self.run(tracking(&self.greeting)).await
+    /// Has it tell changes as a client has asked for, for one statement.
+    pub async fn track_for(&mut self, trackers: &Trackers) -> Result<(), AskError> {
+        self.tracked = false;
+        self.run(trackers.set(self.greeting.is_mysql()).as_bytes()).await
+    }
+
+    /// What the node's session is asked to tell.
+    pub async fn trackers(&mut self) -> Result<Trackers, AskError> {
+        let answer = self.value(Trackers::question(self.greeting.is_mysql()), LIMIT).await?;
+        Ok(answer.as_deref().map_or(Trackers::Default, Trackers::read))
+    }
+
+    /// Has it tell every change again. Returns the values of these variables, which may have changed without being told:
+    /// each is set to what it is, and what is set is told.
+    pub async fn track(&mut self, names: &[String]) -> Result<Vec<(String, String)>, AskError> {
+        let mut text = tracking(&self.greeting).to_vec();
+        for name in names {
+            text.extend_from_slice(format!(", SESSION {name}=@@SESSION.{name}").as_bytes());
+        }
+        let answer = self.ask(Command::Query, &text, Expect::Result, LIMIT).await?;
+        self.tracked = true;
+        let ok = OkPacket::read(packets(&answer).next().unwrap_or_default())?;
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let told = changes(ok.changes).filter_map(|change| match change {
+            Change::Variable(name, value) => Some((text(name), text(value))),
+            Change::Schema(_) => None,
+        });
+        Ok(told.collect())
     }
 }
 

@@ -8,10 +8,11 @@ use bytes::{Buf, BytesMut};
 
 use super::memory::{BASE, Held, Memory};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::codec::{Front, front};
+use crate::wire::codec::{Front, front, renumber};
 use crate::wire::compression::Algorithm;
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
+use crate::wire::trackers::Trackers;
 use crate::wire::transport::Transport;
 
 /// Spare room for what a client says; most commands are short. It grows with what comes, not with what is announced.
@@ -59,6 +60,8 @@ pub struct Client {
     pub packing: Option<Algorithm>,
     /// The id that it was greeted with.
     pub id: u32,
+    /// What of its session's changes it is told.
+    pub trackers: Trackers,
     held: Held,
     /// The buffer is empty and has grown.
     large: bool,
@@ -75,6 +78,7 @@ impl Client {
             capabilities: Capabilities::default(),
             packing: None,
             id,
+            trackers: Trackers::default(),
             held: Held::new(memory),
             large: false,
         }
@@ -91,10 +95,14 @@ impl Client {
         if sequence == 0 {
             self.stream.begin_command();
         }
+        let compressed = self.stream.is_compressed();
         loop {
-            match front(&self.buffer, sequence, limit) {
-                Ok(Front::Whole(length, last)) => {
+            match front(&self.buffer, (!compressed).then_some(sequence), limit) {
+                Ok(Front::Whole(length, mut last)) => {
                     self.command = length;
+                    if compressed {
+                        last = renumber(&mut self.buffer[..length], sequence);
+                    }
                     self.sequence = last.wrapping_add(1);
                     self.stream.follow_frames(self.sequence);
                     return Ok(());

@@ -48,6 +48,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::handshake::{Attributes, ChangeUser};
 use crate::wire::packet::{HEADER, MAX_PAYLOAD};
+use crate::wire::trackers::Trackers;
 use crate::wire::transport::Transport;
 
 /// A logged-in client and all that is known of it.
@@ -222,6 +223,7 @@ impl Session {
             Command::Statistics => self.statistics().await,
             Command::ChangeUser => self.change_user().await,
             Command::ResetConnection => {
+                self.learn_last_position().await;
                 let schema = self.state.image.schema.clone();
                 let image = Image { schema, ..Image::default() };
                 self.forget(if image.schema.is_some() { image.into() } else { self.worker.fresh.clone() });
@@ -306,6 +308,7 @@ impl Session {
     fn forget(&mut self, image: Rc<Image>) {
         self.let_go();
         self.prepared.clear();
+        self.client.trackers = Trackers::default();
         let last_write = std::mem::take(&mut self.state.last_write);
         self.state = State::new(image, self.key.collation);
         self.state.last_write = last_write;
@@ -327,6 +330,7 @@ impl Session {
         let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin);
         let again = tokio::time::timeout(limit, again).await;
         let account = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+        self.learn_last_position().await;
         if account.id != self.account.id {
             self.seat = take_seat(&worker, &mut self.client, &account.name).await?;
             self.card.set_account(&account.name);

@@ -9,6 +9,7 @@ mod loss;
 mod monotonic;
 mod send;
 mod settle;
+mod tracking;
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -125,11 +125,17 @@ impl Session {
         if asks_elsewhere {
             lease.run(format!("SET last_insert_id={}", self.state.insert_id).as_bytes()).await?;
         }
-        match work {
-            Work::Execute(id) | Work::Bulk(id) => self.set_up_execute(lease, id, work, tied).await,
-            Work::Fetch(id) => self.set_up_fetch(lease, id),
-            _ => Ok(None),
+        let ready = match work {
+            Work::Execute(id) | Work::Bulk(id) => self.set_up_execute(lease, id, work, tied).await?,
+            Work::Fetch(id) => self.set_up_fetch(lease, id)?,
+            _ => None,
+        };
+        if plan.marks.any(Marks::TRACKING) {
+            lease.track_for(&self.client.trackers).await?;
+        } else if !lease.is_tracked() {
+            lease.track(&[]).await?;
         }
+        Ok(ready)
     }
 
     /// Sees to it that the statement is prepared on the connection and that the packet names it by its id there.

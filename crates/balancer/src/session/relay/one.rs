@@ -17,6 +17,7 @@ use crate::session::watch::{Interruption, News, Watch};
 use crate::wire::capabilities::{Capabilities, status};
 use crate::wire::packet::{HEADER, Malformed, header, put_header};
 use crate::wire::reply::{self, Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
+use crate::wire::trackers::Trackers;
 
 /// Held back at most.
 const HELD: usize = 64 << 10;
@@ -123,7 +124,9 @@ pub async fn relay(
                 };
                 seen.take(&packet, &connection.image);
                 if packet.status & status::SESSION_STATE_CHANGED != 0 {
-                    let shown = packet.for_client(payload[0], tracks);
+                    // Otherwise the node tells what the client has asked for.
+                    let trackers = if connection.is_tracked() { &client.trackers } else { &Trackers::All };
+                    let shown = packet.for_client(payload[0], tracks.then_some(trackers));
                     shorten(&mut connection.buffer, range.start, range.end, &shown);
                     scanner.at = range.start + HEADER + shown.len();
                 }
