@@ -82,6 +82,17 @@ impl Handle {
         self.inbox.try_send(Order::Strategy(strategy)).map_err(|_| Refusal::Busy)
     }
 
+    /// Waits until the controller wants a node and no candidate stands by; returns its reason.
+    pub async fn candidate_wanted(&self) -> String {
+        let mut thought = self.thought.clone();
+        let wanted = thought.wait_for(|thought| thought.wants_candidate).await;
+        let reason = wanted.ok().map(|thought| thought.decision.clone());
+        match reason {
+            Some(reason) => reason,
+            None => std::future::pending().await, // The controller has ended, and wants nothing any more.
+        }
+    }
+
     /// The settings of scaling.
     pub fn elastic(&self) -> Elastic {
         self.elastic.borrow().clone()

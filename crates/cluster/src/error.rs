@@ -71,6 +71,19 @@ pub enum Error {
         /// What is wrong about it.
         what: &'static str,
     },
+    /// A copy of a serving node broke off.
+    #[error("the copy of {source_node} broke off: {reason}")]
+    Copy {
+        /// The node that was copied.
+        source_node: NodeId,
+        /// The last words of the tools.
+        reason: String,
+    },
+    /// A network fault on a node whose network nothing of ours stands in.
+    #[error(
+        "{0} has no relay in front of it, so its network cannot be broken; start the cluster with relays"
+    )]
+    NoRelay(NodeId),
     /// A process could not be started, signalled or waited for.
     #[error("cannot {what}: {source}")]
     Process {

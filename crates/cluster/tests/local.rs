@@ -53,7 +53,7 @@ async fn a_paused_node_is_silent_until_it_is_healed_and_a_killed_one_until_it_is
     let n2 = "n2".into();
     let short = Duration::from_millis(300);
     let mut before = cluster.admin(&n2, short).await.unwrap();
-    Fault::Pause.apply(&cluster, &n2).await.unwrap();
+    cluster.fail(&n2, &Fault::Pause).await.unwrap();
     assert_eq!(cluster.node(&n2).unwrap().state, "paused");
     assert!(before.run("DO 1").await.is_err() && !before.is_usable());
     assert!(before.run("DO 1").await.is_err(), "a late answer would be taken for this one's");
@@ -62,7 +62,7 @@ async fn a_paused_node_is_silent_until_it_is_healed_and_a_killed_one_until_it_is
     cluster.admin(&n2, LIMIT).await.unwrap().run("DO 1").await.unwrap();
 
     let address = cluster.node(&n2).unwrap().server;
-    Fault::Kill.apply(&cluster, &n2).await.unwrap();
+    cluster.fail(&n2, &Fault::Kill).await.unwrap();
     assert!(matches!(cluster.kill(&n2).await, Err(Error::WrongState { .. })));
     let healed = cluster.heal_all().await.unwrap();
     assert_eq!(healed[0].1, "was well");

@@ -150,9 +150,12 @@ async fn level(readers: &mut [Reader], deadline: Instant, audit: &mut Audit) {
     }
 }
 
+/// Tables that are not the same, those that only one of the two has included.
 fn differing(reference: &[(String, u64)], found: &[(String, u64)]) -> Vec<String> {
-    let differs = |(table, sum): &&(String, u64)| !found.contains(&(table.clone(), *sum));
-    reference.iter().filter(differs).map(|(table, _)| table.clone()).collect()
+    let lacks = |other: &[(String, u64)], of: &(String, u64)| !other.contains(of);
+    let changed = reference.iter().filter(|of| lacks(found, of));
+    let added = found.iter().filter(|(table, _)| !reference.iter().any(|(known, _)| known == table));
+    changed.chain(added).map(|(table, _)| table.clone()).collect()
 }
 
 /// The shop's own conditions, on the first node: the others were compared with it.

@@ -5,6 +5,8 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+pub use crate::fault::Fault;
+
 /// Which node is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,16 +19,6 @@ pub enum NodeSelector {
     Last,
     /// A node by name.
     Named(String),
-}
-
-/// What can be done to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// SIGKILL; stays away until a restart.
-    Kill,
-    /// SIGSTOP; healed by SIGCONT.
-    Pause,
 }
 
 /// Something that a schedule asks for.
@@ -44,7 +36,7 @@ pub enum Action {
         /// How.
         fault: Fault,
     },
-    /// Mend it: start a killed node again, continue a paused one.
+    /// Mend it: undo whatever was done to it.
     Heal {
         /// Which one.
         node: NodeSelector,

@@ -7,6 +7,7 @@
 mod alarm;
 pub mod audit;
 pub mod control;
+pub mod fault;
 mod generator;
 pub mod guarantees;
 pub mod ledger;

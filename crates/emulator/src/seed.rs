@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Visit = 4,
     /// Jitter of the back-off after failures.
     Retry = 5,
+    /// Which faults come when.
+    Chaos = 6,
 }
 
 /// A browser in one of its lives: it lives again when the load falls below its number and rises above it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bookstore::mix::Mix;
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::{Event, Phase, PhaseKind, Plan};
+use crate::schedule::{Chaos, Event, Phase, PhaseKind, Plan};
 use crate::span::Span;
 use crate::think::{SPEC_VISIT, ThinkTime};
 
@@ -38,6 +38,9 @@ pub struct Workload {
     /// What to ask the cluster for, and when.
     #[serde(rename = "event", default)]
     pub events: Vec<Event>,
+    /// Faults drawn from the seed, besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chaos: Option<Chaos>,
     /// What browsers do after a failure.
     #[serde(default)]
     pub retry: Retry,
@@ -219,6 +222,17 @@ impl Workload {
                 wrong.push(format!("{key}: node: {message}"));
             }
         }
+        if let Some(chaos) = &self.chaos {
+            chaos.check(wrong);
+        }
+    }
+
+    /// All that the cluster is asked for in a run with this seed, by its time.
+    pub fn schedule(&self, seed: u64) -> Vec<Event> {
+        let drawn = self.chaos.iter().flat_map(|chaos| chaos.events(seed, f64::from(self.seconds())));
+        let mut events: Vec<Event> = self.events.iter().cloned().chain(drawn).collect();
+        events.sort_by(|a, b| a.at.total_cmp(&b.at));
+        events
     }
 
     /// The phases laid out in time.
@@ -241,6 +255,11 @@ impl Workload {
         let end = f64::from(self.seconds());
         for event in &mut self.events {
             event.at = (event.at * factor).min(end);
+            event.heal_after = event.heal_after.map(|after| after * factor);
+        }
+        if let Some(chaos) = &mut self.chaos {
+            chaos.from = (chaos.from * factor).min(end);
+            chaos.until = chaos.until.map(|until| (until * factor).min(end));
         }
     }
 

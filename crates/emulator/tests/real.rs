@@ -63,8 +63,9 @@ async fn a_run_is_audited_and_every_lie_is_caught() {
         )
     };
     let gone = "DELETE FROM orders WHERE o_id = 4000000".to_owned();
-    let keep = format!("CREATE TABLE kept AS SELECT * FROM orders {newest}");
-    let back = "INSERT INTO orders SELECT * FROM kept".to_owned();
+    let keep = format!("CREATE TABLE aside.kept AS SELECT * FROM orders {newest}");
+    let back = "INSERT INTO orders SELECT * FROM aside.kept".to_owned();
+    shop.tamper("n2", "CREATE DATABASE aside").await;
     shop.tamper("n2", &keep).await;
     let lies = [
         (format!("DELETE FROM orders {newest}"), back, [1, 0, 0, 1]),
@@ -81,6 +82,7 @@ async fn a_run_is_audited_and_every_lie_is_caught() {
             "UPDATE item SET i_stock = i_stock - 1 WHERE i_id = 7".into(),
             [0, 0, 0, 1],
         ),
+        ("CREATE TABLE added (n INT)".into(), "DROP TABLE added".into(), [0, 0, 0, 1]),
     ];
     for (lie, truth, expected) in lies {
         shop.tamper("n2", &lie).await;

@@ -34,6 +34,28 @@ Exit codes:
   4    no verdict can be given (generator overloaded, too few samples, comparison inconclusive)
   130  interrupted, after cleaning up";
 
+const FAULTS: &str = "\
+Faults, and what may follow them (usual values in brackets):
+  kill                          end the process at once (SIGKILL)
+  stop                          shut the server down in good order (SIGTERM)
+  pause                         stop the process in its tracks (SIGSTOP)
+  slow PERCENT                  give the process so much of its time (10)
+  refuse                        refuse new connections
+  mute                          accept new connections and never answer
+  cut BYTES                     cut every connection in mid-answer, after so many bytes (4096)
+  cut_commit COUNT              cut the connection between a COMMIT and its answer, so many times (1)
+  delay TIME JITTER             delay everything, each way (50ms 0ms)
+  bandwidth BYTES               carry no more bytes a second (100000)
+  partition FROM WAY            cut off from all, balancer, nodes or one NODE (all); both, in or out (both)
+  stop_replication              stop a replica's replication
+  delay_replication SECONDS     have a replica apply so late (5)
+  too_many_connections          take all connections of the node
+
+Examples:
+  tpcw cluster fail primary partition balancer
+  tpcw cluster fail n2 delay 20ms 5ms
+  tpcw cluster heal n2";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -208,13 +230,17 @@ pub enum ClusterCommand {
         name: String,
     },
     /// Break a node
+    #[command(after_help = FAULTS)]
     Fail {
         /// `primary`, `replica`, or a node's name
         node: String,
-        /// How
-        fault: FaultArg,
+        /// How: kill, stop, pause, slow, refuse, mute, cut, cut_commit, delay, bandwidth, partition, stop_replication,
+        /// delay_replication, too_many_connections
+        fault: String,
+        /// What follows the fault's name
+        words: Vec<String>,
     },
-    /// Mend a node: start it again or let it go on
+    /// Mend a node: undo whatever was done to it
     Heal {
         /// `last` (the one broken last), or a node's name
         #[arg(default_value = "last")]
@@ -222,15 +248,6 @@ pub enum ClusterCommand {
     },
     /// Stop everything and remove its folders
     Down,
-}
-
-/// What can be done to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FaultArg {
-    /// End the process at once (SIGKILL)
-    Kill,
-    /// Stop the process in its tracks (SIGSTOP)
-    Pause,
 }
 
 /// `tpcw load`.
@@ -366,4 +383,16 @@ pub struct KeepArgs {
     /// File with what `up` was asked for (JSON).
     #[arg(long)]
     pub order: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_fault() {
+        for (name, ..) in emulator::fault::FAULTS {
+            assert!(FAULTS.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}");
+        }
+    }
 }

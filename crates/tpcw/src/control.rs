@@ -10,13 +10,17 @@ use balancer::telemetry::LatencySnapshot;
 use balancer::view::{ClusterView, NodeView};
 use cluster::{LocalCluster, NodeId};
 use emulator::control::{Action, Control, ControlError, Done, Fault, Happening, NodeReading, NodeSelector};
+use emulator::fault::{Peer, Way};
 use futures_util::future::BoxFuture;
+
+use crate::provider::Provider;
 
 /// The control of a local cluster behind its balancer.
 #[derive(Debug)]
 pub struct LocalControl {
     cluster: Arc<LocalCluster>,
     balancer: Handle,
+    provider: Arc<Provider>,
     cause: &'static str,
     struck: Mutex<Option<NodeId>>,
     before: Mutex<HashMap<NodeId, LatencySnapshot>>,
@@ -24,13 +28,23 @@ pub struct LocalControl {
 
 impl LocalControl {
     /// Of these two; `cause` is what events say of who asked: `schedule`, `operator`.
-    pub fn new(cluster: Arc<LocalCluster>, balancer: Handle, cause: &'static str) -> Self {
-        Self { cluster, balancer, cause, struck: Mutex::default(), before: Mutex::default() }
+    pub fn new(
+        cluster: Arc<LocalCluster>,
+        balancer: Handle,
+        provider: Arc<Provider>,
+        cause: &'static str,
+    ) -> Self {
+        Self { cluster, balancer, provider, cause, struck: Mutex::default(), before: Mutex::default() }
     }
 
     async fn carry_out(&self, action: Action) -> Result<Done, ControlError> {
         match action {
-            Action::ScaleOut => self.request(Topology::ScaleOut(None)),
+            Action::ScaleOut => match self.request(Topology::ScaleOut(None)) {
+                Err(_) if self.provider.order(self.cause) => {
+                    Ok(Done { node: String::new(), detail: "a node is copied first".to_owned() })
+                }
+                asked => asked,
+            },
             Action::ScaleIn => self.request(Topology::ScaleIn(None)),
             Action::Fault { node, fault } => self.strike(self.find(&node)?, fault).await,
             Action::Heal { node } => {
@@ -47,10 +61,7 @@ impl LocalControl {
     }
 
     async fn strike(&self, node: NodeId, fault: Fault) -> Result<Done, ControlError> {
-        let detail = match fault {
-            Fault::Kill => format!("killed, process {}", self.cluster.kill(&node).await.map_err(words)?),
-            Fault::Pause => format!("paused, process {}", self.cluster.pause(&node).await.map_err(words)?),
-        };
+        let detail = self.cluster.fail(&node, &of_cluster(fault)).await.map_err(words)?;
         *self.struck.lock().expect("no panic while it is held") = Some(node.clone());
         Ok(Done { node: node.to_string(), detail })
     }
@@ -113,6 +124,39 @@ impl Control for LocalControl {
             detail: event.detail,
         };
         Box::pin(async move { Ok(self.balancer.events().after(after).into_iter().map(happening).collect()) })
+    }
+}
+
+/// A fault as the cluster's room names it.
+fn of_cluster(fault: Fault) -> cluster::Fault {
+    use cluster::Fault as Done;
+    match fault {
+        Fault::Kill => Done::Kill,
+        Fault::Stop => Done::Stop,
+        Fault::Pause => Done::Pause,
+        Fault::Slow { percent } => Done::Slow { percent },
+        Fault::Refuse => Done::Refuse,
+        Fault::Mute => Done::Mute,
+        Fault::Cut { after } => Done::Cut { after },
+        Fault::CutCommit { commits } => Done::CutCommit { commits },
+        Fault::Delay { by, jitter } => Done::Delay { by, jitter },
+        Fault::Bandwidth { bytes_per_second } => Done::Bandwidth { bytes_per_second },
+        Fault::Partition { from, way } => Done::Partition {
+            from: match from {
+                Peer::All => cluster::Peer::All,
+                Peer::Balancer => cluster::Peer::Balancer,
+                Peer::Nodes => cluster::Peer::Nodes,
+                Peer::Node(name) => cluster::Peer::Node(NodeId::new(name)),
+            },
+            way: match way {
+                Way::Both => cluster::Way::Both,
+                Way::In => cluster::Way::In,
+                Way::Out => cluster::Way::Out,
+            },
+        },
+        Fault::StopReplication => Done::StopReplication,
+        Fault::DelayReplication { seconds } => Done::DelayReplication { seconds },
+        Fault::TooManyConnections => Done::TooManyConnections,
     }
 }
 

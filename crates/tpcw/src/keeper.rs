@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use emulator::control::{Action, Control, Fault, NodeSelector};
+use emulator::control::{Action, Control, NodeSelector};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -177,6 +177,8 @@ pub async fn keep(order: Order, interrupt: &Interrupt) -> Outcome {
     wanted.items = order.items.unwrap_or(wanted.items);
     wanted.population = order.population.unwrap_or(wanted.population);
     wanted.seed = order.seed.unwrap_or(wanted.seed);
+    // Whoever keeps a cluster up by hand may want to break any part of it.
+    wanted.cluster.relays.get_or_insert(true);
     let server = ServerArgs { server_binary: order.server_binary.clone(), offline: order.offline };
     let plan = StagePlan::of(&resolved, server, order.listen);
     let stage = tokio::select! {
@@ -286,14 +288,6 @@ pub fn selector(text: &str) -> NodeSelector {
         "replica" => NodeSelector::Replica,
         "last" => NodeSelector::Last,
         name => NodeSelector::Named(name.to_owned()),
-    }
-}
-
-/// The fault behind a word of the command line.
-pub fn fault(arg: crate::cli::FaultArg) -> Fault {
-    match arg {
-        crate::cli::FaultArg::Kill => Fault::Kill,
-        crate::cli::FaultArg::Pause => Fault::Pause,
     }
 }
 

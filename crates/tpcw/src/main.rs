@@ -12,6 +12,7 @@ mod live;
 mod logging;
 mod machine;
 mod place;
+mod provider;
 mod stage;
 mod target;
 mod workload;

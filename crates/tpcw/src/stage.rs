@@ -19,6 +19,7 @@ use crate::cli::ServerArgs;
 use crate::commands::load;
 use crate::control::LocalControl;
 use crate::failure::{Failure, Outcome};
+use crate::provider::Provider;
 use crate::target;
 use crate::workload::{self, Resolved};
 
@@ -31,6 +32,7 @@ pub struct StagePlan {
     scale: Scale,
     seed: u64,
     cluster: workload::Cluster,
+    relays: bool,
     balancer: workload::Balancer,
     server: ServerArgs,
     listen: SocketAddr,
@@ -43,6 +45,7 @@ impl StagePlan {
             scale: resolved.scale(),
             seed: resolved.workload.seed,
             cluster: resolved.workload.cluster.clone(),
+            relays: resolved.workload.relays(),
             balancer: resolved.workload.balancer.clone(),
             server,
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -56,6 +59,8 @@ pub struct Stage {
     cluster: Arc<LocalCluster>,
     balancer: Balancer,
     mending: tokio::task::JoinHandle<()>,
+    provider: Arc<Provider>,
+    providing: tokio::task::JoinHandle<()>,
 }
 
 impl Stage {
@@ -71,6 +76,8 @@ impl Stage {
             replicas: plan.cluster.replicas as usize,
             candidates: plan.cluster.candidates as usize,
             capacity: plan.cluster.capacity.clone(),
+            reserves: plan.cluster.reserves as usize,
+            relays: plan.relays,
             database: DATABASE.to_owned(),
             ..ClusterSpec::default()
         };
@@ -88,7 +95,10 @@ impl Stage {
         say(&format!("balancer on {}", balancer.address));
         let cluster = Arc::new(cluster);
         let mending = tokio::spawn(rebuild_refused(cluster.clone(), balancer.events.clone()));
-        Ok(Self { cluster, balancer, mending })
+        let provider =
+            Arc::new(Provider::new(cluster.clone(), balancer.handle.clone(), cache, plan.server.offline));
+        let providing = tokio::spawn(provider.clone().run());
+        Ok(Self { cluster, balancer, mending, provider, providing })
     }
 
     /// The shop as a client of the balancer sees it.
@@ -105,7 +115,8 @@ impl Stage {
 
     /// Whom a run's schedule or a person asks; `cause` is what events then say of who asked.
     pub fn control(&self, cause: &'static str) -> Arc<LocalControl> {
-        Arc::new(LocalControl::new(self.cluster.clone(), self.balancer.handle.clone(), cause))
+        let (cluster, balancer) = (self.cluster.clone(), self.balancer.handle.clone());
+        Arc::new(LocalControl::new(cluster, balancer, self.provider.clone(), cause))
     }
 
     /// Every node for the audit, the present primary first, past the balancer and past every limited link.
@@ -140,6 +151,7 @@ impl Stage {
     /// Heals every fault, ends balancer and nodes, removes their folders.
     pub async fn strike(self) {
         self.mending.abort();
+        self.providing.abort();
         if let Err(error) = self.cluster.heal_all().await {
             tracing::warn!(%error, "not every fault could be healed; the nodes end all the same");
         }
@@ -226,7 +238,7 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
     let node = |node: &LocalNode| Node {
         name: node.id.to_string(),
         address: node.address,
-        direct_address: (node.address != node.server).then_some(node.server),
+        direct_address: (node.address != node.peers).then_some(node.peers),
         weight: 1,
         candidate: node.first_role == Role::Candidate,
     };
@@ -246,7 +258,7 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
         auth: Default::default(),
         operator: account(&accounts.operator),
         replication: account(&accounts.replication),
-        nodes: cluster.nodes().iter().map(node).collect(),
+        nodes: cluster.nodes().iter().chain(&cluster.reserves()).map(node).collect(),
         health: settings.health.clone(),
         failover: settings.failover.clone(),
         elastic: settings.elastic.clone(),

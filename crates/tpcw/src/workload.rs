@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use bookstore::{Mix, Scale};
+use emulator::control::Action;
+use emulator::schedule::Event;
 use emulator::workload::Workload as Load;
 use report::thresholds::Thresholds;
 use serde::{Deserialize, Serialize};
@@ -12,12 +14,13 @@ use crate::failure::{Failure, Outcome};
 use crate::place;
 
 /// The workloads that are built into the program, by name.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("elastic", include_str!("../../../workloads/elastic.toml")),
     ("smoke", include_str!("../../../workloads/smoke.toml")),
     ("browsing", include_str!("../../../workloads/browsing.toml")),
     ("shopping", include_str!("../../../workloads/shopping.toml")),
     ("ordering", include_str!("../../../workloads/ordering.toml")),
+    ("chaos", include_str!("../../../workloads/chaos.toml")),
     ("failover", include_str!("../../../workloads/failover.toml")),
     ("scale-out-in", include_str!("../../../workloads/scale-out-in.toml")),
 ];
@@ -61,6 +64,13 @@ pub struct Cluster {
     pub replicas: u32,
     /// Candidates that follow and wait, 0 to 16.
     pub candidates: u32,
+    /// Nodes that are not there yet, 0 to 16: when a node is wanted and no candidate stands by, one of them is copied from a
+    /// serving replica.
+    pub reserves: u32,
+    /// A relay in front of each node, without which its network cannot be broken; left out: where the schedule asks for it, and
+    /// for a cluster that is kept up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relays: Option<bool>,
     /// What each node may use, as if it stood on a machine of its own; left out: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<cluster::Capacity>,
@@ -68,7 +78,7 @@ pub struct Cluster {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { replicas: 2, candidates: 1, capacity: None }
+        Self { replicas: 2, candidates: 1, reserves: 0, relays: None, capacity: None }
     }
 }
 
@@ -130,6 +140,15 @@ impl Resolved {
     }
 }
 
+impl Workload {
+    /// Whether each node is to stand behind a relay.
+    pub fn relays(&self) -> bool {
+        let breaks =
+            |event: &Event| matches!(event.request(), Ok(Action::Fault { fault, .. }) if fault.needs_relay());
+        self.cluster.relays.unwrap_or_else(|| self.load.schedule(self.seed).iter().any(breaks))
+    }
+}
+
 /// Reads a workload by name or path.
 ///
 /// # Errors
@@ -173,7 +192,9 @@ fn check(workload: &Workload, place: impl Fn(&str) -> Option<String>) -> Result<
     if !(1..=100_000).contains(&workload.population) {
         add("population", format!("population = {}: allowed is 1 to 100000", workload.population));
     }
-    for (key, count) in [("replicas", workload.cluster.replicas), ("candidates", workload.cluster.candidates)]
+    let cluster = &workload.cluster;
+    for (key, count) in
+        [("replicas", cluster.replicas), ("candidates", cluster.candidates), ("reserves", cluster.reserves)]
     {
         if count > 16 {
             add(&format!("cluster.{key}"), format!("cluster.{key} = {count}: allowed is 0 to 16"));
@@ -256,8 +277,9 @@ pub fn resolve(mut resolved: Resolved, args: &RunArgs) -> Outcome<Resolved> {
 /// Nobody can be asked to scale or to break a foreign target.
 fn adapt_to_target(resolved: &mut Resolved) {
     let (load, thresholds) = (&mut resolved.workload.load, &mut resolved.workload.thresholds);
-    if !load.events.is_empty() {
+    if !load.events.is_empty() || load.chaos.is_some() {
         load.events.clear();
+        load.chaos = None;
         resolved.notes.push(
             "a target that is not ours is not broken or scaled: the workload's events are left out".into(),
         );
@@ -275,6 +297,9 @@ fn forget_scaling(thresholds: &mut Thresholds) {
 /// A controller that is right does not scale for a load that is lighter than the workload's own.
 fn adapt_to_load(resolved: &mut Resolved, args: &RunArgs, expected_sessions: u32) {
     let thresholds = &mut resolved.workload.thresholds;
+    if args.duration.is_some() && resolved.workload.load.chaos.is_some() {
+        thresholds.faults_min = None; // As many as fit in.
+    }
     let asks = thresholds.scale_outs_min.is_some() || thresholds.scale_ins_min.is_some();
     let fewer = resolved.workload.load.sessions < expected_sessions;
     if asks && (fewer || args.think_time.is_some() || args.mix.is_some() || args.duration.is_some()) {

@@ -172,3 +172,34 @@ fn a_kept_cluster_is_driven_by_hand() {
     cluster(&["down"]);
     assert_eq!(said(&place.run(&["cluster", "--name", &name, "status"])).0, Some(3));
 }
+
+#[test]
+fn a_network_is_broken_by_hand_and_a_node_copied_where_no_candidate_is_left() {
+    let place = Place::new();
+    place.write("grow.toml", &format!("{SHORT}[cluster]\nreplicas = 2\ncandidates = 0\nreserves = 1\n"));
+    let name = format!("grow-{}", std::process::id());
+    let ask = |words: &[&str]| said(&place.run(&[&["cluster", "--name", &name], words].concat()));
+    let cluster = |words: &[&str]| {
+        let (code, text) = ask(words);
+        assert_eq!(code, Some(0), "{words:?}: {text}");
+        text
+    };
+    let is = |node: &str, state: &str| {
+        let status = cluster(&["status"]);
+        status.lines().any(|line| line.trim_start().starts_with(node) && line.contains(state))
+    };
+    cluster(&["up", "grow.toml"]);
+    assert!(cluster(&["fail", "n2", "partition", "balancer", "out"]).contains("cut off from the balancer"));
+    eventually("n2 is taken out", || is("n2", "down"));
+    assert!(cluster(&["heal", "n2"]).contains("its network is well again"));
+    eventually("n2 serves again", || is("n2", "serving"));
+    let (code, text) = ask(&["fail", "n2", "delay", "soon"]);
+    assert!(code == Some(2) && text.contains("a number with a unit"), "{text}");
+
+    assert!(is("n4", "down"), "a place that is kept");
+    cluster(&["scale-out"]);
+    eventually("a fourth node serves", || is("n4", "serving"));
+    let (code, text) = ask(&["scale-out"]);
+    assert!(code == Some(3) && text.contains("no candidate"), "no place is left: {text}");
+    cluster(&["down"]);
+}

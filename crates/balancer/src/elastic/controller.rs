@@ -33,6 +33,11 @@ pub enum Decision {
         /// Why.
         cause: String,
     },
+    /// A node is wanted, and no candidate stands by: whoever can make one may do so.
+    Lack {
+        /// What for.
+        reason: String,
+    },
     /// Leave it as it is.
     Hold {
         /// Why.
@@ -67,11 +72,12 @@ pub struct Situation {
 pub fn decide(situation: &Situation, settings: &Elastic) -> Decision {
     let Situation { now, serving, coming, leaving, standby, average, .. } = situation;
     let hold = |reason: &str| Decision::Hold { reason: reason.to_owned() };
+    let lack = |reason: &str| Decision::Lack { reason: reason.to_owned() };
     if let Some(cause) = rules::too_few(*serving, *coming, settings) {
         return if *standby > 0 {
             Decision::Out { cause, urgent: true }
         } else {
-            hold("too few nodes, and no candidate")
+            lack("too few nodes, and no candidate")
         };
     }
     if situation.promoting {
@@ -90,7 +96,7 @@ pub fn decide(situation: &Situation, settings: &Elastic) -> Decision {
     if let Some(cause) = rules::too_slow(average, settings) {
         return match settings.ceiling {
             ceiling if ceiling != 0 && *serving >= ceiling => hold("slow, but no more nodes may serve"),
-            _ if *standby == 0 => hold("slow, and no candidate"),
+            _ if *standby == 0 => lack("slow, and no candidate"),
             _ => Decision::Out { cause, urgent: false },
         };
     }
@@ -153,7 +159,7 @@ mod tests {
                 |s| s.average.filled = 0.9,
                 "hold: idle, the window is not filled yet",
             ),
-            ("slow, nobody left", slow, |s| s.standby = 0, "hold: slow, and no candidate"),
+            ("slow, nobody left", slow, |s| s.standby = 0, "lack: slow, and no candidate"),
             ("slow, one comes", slow, |s| s.coming = 1, "hold: an action is under way"),
             ("idle, one goes", idle, |s| s.leaving = 1, "hold: an action is under way"),
             ("idle, at the floor", idle, |s| s.serving = 2, "hold: idle, at the floor"),
@@ -181,7 +187,7 @@ mod tests {
                 "too few, nobody left",
                 idle,
                 |s| (s.serving, s.standby) = (1, 0),
-                "hold: too few nodes, and no candidate",
+                "lack: too few nodes, and no candidate",
             ),
         ];
         for (name, mean, change, expected) in table {
@@ -191,6 +197,7 @@ mod tests {
                 Decision::Out { cause, urgent: true } => format!("urgent: {cause}"),
                 Decision::Out { cause, urgent: false } => format!("out: {cause}"),
                 Decision::In { cause } => format!("in: {cause}"),
+                Decision::Lack { reason } => format!("lack: {reason}"),
                 Decision::Hold { reason } => format!("hold: {reason}"),
             };
             assert_eq!(decided, *expected, "{name}");
@@ -219,7 +226,7 @@ mod tests {
             match decide(&now_is, &settings) {
                 Decision::Out { .. } => serving += 1,
                 Decision::In { .. } => serving -= 1,
-                Decision::Hold { .. } => continue,
+                Decision::Lack { .. } | Decision::Hold { .. } => continue,
             }
             (actions, scaled_at) = (actions + 1, Some(now));
         }

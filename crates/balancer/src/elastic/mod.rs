@@ -28,6 +28,9 @@ pub struct Thought {
     pub read_mean_ms: Option<f64>,
     /// Reads in the window.
     pub reads: u64,
+    /// A node is wanted, and no candidate stands by.
+    #[serde(skip)]
+    pub wants_candidate: bool,
 }
 
 /// What the loop works with.
@@ -89,6 +92,7 @@ impl Watcher {
             decision: format!("{decision:?}"),
             read_mean_ms: situation.average.mean_ms,
             reads: situation.average.reads,
+            wants_candidate: settings.automatic && matches!(decision, Decision::Lack { .. }),
         });
         if settings.automatic {
             self.post(decision);
@@ -106,7 +110,7 @@ impl Watcher {
                 Request { urgent, ..Request::new(Action::ScaleOut(None), format!("controller: {cause}")) }
             }
             Decision::In { cause } => Request::new(Action::ScaleIn(None), format!("controller: {cause}")),
-            Decision::Hold { .. } => return,
+            Decision::Lack { .. } | Decision::Hold { .. } => return,
         };
         // A full inbox loses nothing: the next look finds the same again.
         let _ = self.inbox.try_send(Order::Request(request));

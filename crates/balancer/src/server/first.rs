@@ -119,7 +119,8 @@ async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
             ids.iter().map(async |id| timeout(limit, nodes.probe(id)).await.unwrap_or(Answer::Silent)),
         )
         .await;
-        let waiting = answers.iter().map(wait_for).max().unwrap_or_default();
+        let waits = config.nodes.iter().zip(&answers).map(|(node, answer)| wait_for(node.candidate, answer));
+        let waiting = waits.max().unwrap_or_default();
         let denied = answers.iter().any(|answer| matches!(answer, Answer::Denied(_)));
         if began.elapsed() < waiting && !denied {
             sleep(Duration::from_millis(100)).await;
@@ -145,9 +146,11 @@ async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
 }
 
 /// How long a node is waited for at the start: not at all when it answers and, if it follows, replicates, so that all
-/// that is well serves in the first view and nothing has to be brought back that was never away.
-fn wait_for(answer: &Answer) -> Duration {
+/// that is well serves in the first view and nothing has to be brought back that was never away. Nor for a candidate where
+/// nobody is: its place may be kept for a node that is still to be made.
+fn wait_for(candidate: bool, answer: &Answer) -> Duration {
     match answer {
+        Answer::Refused(_) | Answer::Broken(_) if candidate => Duration::ZERO,
         Answer::Facts(facts, _) if facts.following.is_none() || facts.replicates() => Duration::ZERO,
         Answer::Facts(..) => CONNECTING,
         _ => PATIENCE,

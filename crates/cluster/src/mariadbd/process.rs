@@ -61,7 +61,8 @@ impl Process {
         Self::spawn_as_is(nursery, command).await
     }
 
-    async fn spawn_as_is(nursery: &Nursery, command: Command) -> Result<Self, Error> {
+    /// Starts any command as a child of ours, with the ends that it was given.
+    pub(crate) async fn spawn_as_is(nursery: &Nursery, command: Command) -> Result<Self, Error> {
         let what = format!("start {}", command.get_program().to_string_lossy());
         let child = nursery.spawn(command).await.map_err(|source| Error::Process { what, source })?;
         let pid = Pid::from_child(&child);

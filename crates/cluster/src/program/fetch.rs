@@ -12,9 +12,42 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::cache::{Cache, Lock};
-use crate::program::{ProgramError, ServerProgram, examine, places};
+use crate::program::{ProgramError, ServerProgram, examine, places, print_version};
 
-const PACKAGE: &str = "mariadb-server-core";
+/// What can be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Package {
+    /// The server.
+    Server,
+    /// The tools that copy a serving node.
+    Backup,
+}
+
+impl Package {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Server => "mariadb-server-core",
+            Self::Backup => "mariadb-backup",
+        }
+    }
+
+    /// Where it is unpacked, below the cache.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Backup => "backup",
+        }
+    }
+
+    /// The program that tells whether all libraries are there.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Server => "usr/sbin/mariadbd",
+            Self::Backup => "usr/bin/mariadb-backup",
+        }
+    }
+}
+
 /// One step of the package tools on a slow line.
 const STEP_LIMIT: Duration = Duration::from_secs(600);
 /// Libraries that this program itself could not run without, and that must not be mixed with the system's.
@@ -22,8 +55,34 @@ const NEVER_FETCHED: [&str; 4] = ["libc6", "libgcc-s1", "libstdc++6", "mariadb-c
 
 /// The program that an earlier fetch left in the cache.
 pub(super) async fn fetched_earlier(cache: &Cache) -> Option<ServerProgram> {
-    let unpacked = cache.root().join("server").join("unpacked");
+    let unpacked = unpacked(cache, Package::Server);
     examine(&unpacked.join("usr/sbin/mariadbd"), &library_dirs(&unpacked)).await.ok()
+}
+
+/// Where a package is, once it has been unpacked.
+pub(super) fn unpacked(cache: &Cache, package: Package) -> PathBuf {
+    cache.root().join(package.folder()).join("unpacked")
+}
+
+/// Fetches a package that goes with a server which is there already.
+pub(super) async fn fetch_package(
+    cache: &Cache,
+    package: Package,
+    say: &impl Fn(&str),
+) -> Result<(), ProgramError> {
+    let failed = |reason: String| ProgramError::Fetch { reason };
+    if !has_tool("apt-get") {
+        return Err(failed("there is no apt-get here".to_owned()));
+    }
+    let folder = cache.folder(package.folder()).map_err(|e| failed(e.to_string()))?;
+    let _alone =
+        Lock::exclusive(&folder.join("lock"), STEP_LIMIT).await.map_err(|e| failed(e.to_string()))?;
+    if rustix::process::geteuid().is_root() {
+        say(&format!("installing the package {}", package.name()));
+        return install(package).await.map_err(failed);
+    }
+    say(&format!("unpacking the package {} into {}", package.name(), folder.display()));
+    unpack(&folder, package).await.map_err(failed)
 }
 
 /// Fetches the package in whichever way this user may. `beside` another server that does not fit it is only unpacked:
@@ -33,6 +92,7 @@ pub(super) async fn fetch(
     beside: bool,
     say: &impl Fn(&str),
 ) -> Result<ServerProgram, ProgramError> {
+    const PACKAGE: &str = "mariadb-server-core";
     let failed = |reason: String| ProgramError::Fetch { reason };
     if !has_tool("apt-get") {
         return Err(failed("there is no apt-get here".to_owned()));
@@ -42,7 +102,7 @@ pub(super) async fn fetch(
         Lock::exclusive(&folder.join("lock"), STEP_LIMIT).await.map_err(|e| failed(e.to_string()))?;
     if rustix::process::geteuid().is_root() && !beside {
         say(&format!("no database server found: installing the package {PACKAGE}"));
-        install().await.map_err(failed)?;
+        install(Package::Server).await.map_err(failed)?;
         for path in places().into_iter().filter(|path| path.is_file()) {
             if let Ok(program) = examine(&path, &[]).await {
                 return Ok(program);
@@ -60,24 +120,24 @@ pub(super) async fn fetch(
         "no suitable database server found: unpacking the package {PACKAGE} into {}",
         folder.display()
     ));
-    unpack(&folder).await.map_err(failed)?;
+    unpack(&folder, Package::Server).await.map_err(failed)?;
     fetched_earlier(cache).await.ok_or_else(|| failed(format!("{PACKAGE} was unpacked and cannot be run")))
 }
 
 /// As root. The lists of packages are only brought up to date when the package is not known or not to be had.
-async fn install() -> Result<(), String> {
-    const INSTALL: [&str; 5] = ["install", "-y", "--no-install-recommends", "--no-remove", PACKAGE];
-    if apt_get(&[], Path::new("/"), &INSTALL).await.is_ok() {
+async fn install(package: Package) -> Result<(), String> {
+    let install = ["install", "-y", "--no-install-recommends", "--no-remove", package.name()];
+    if apt_get(&[], Path::new("/"), &install).await.is_ok() {
         return Ok(());
     }
     apt_get(&[], Path::new("/"), &["update"]).await?;
-    apt_get(&[], Path::new("/"), &INSTALL).await.map(drop)
+    apt_get(&[], Path::new("/"), &install).await.map(drop)
 }
 
 /// As another user: package, then the libraries it lacks, into `folder/unpacked`, made aside and renamed.
-async fn unpack(folder: &Path) -> Result<(), String> {
+async fn unpack(folder: &Path, package: Package) -> Result<(), String> {
     let aside = folder.join(format!("aside-{}", std::process::id()));
-    let result = unpack_aside(&aside).await;
+    let result = unpack_aside(&aside, package).await;
     let result = match result {
         Ok(()) => fs::rename(aside.join("unpacked"), folder.join("unpacked")).map_err(|e| e.to_string()),
         Err(e) => Err(e),
@@ -86,26 +146,27 @@ async fn unpack(folder: &Path) -> Result<(), String> {
     result
 }
 
-async fn unpack_aside(aside: &Path) -> Result<(), String> {
+async fn unpack_aside(aside: &Path, package: Package) -> Result<(), String> {
+    let name = package.name();
     let (packages, unpacked) = (aside.join("packages"), aside.join("unpacked"));
     for folder in [&packages, &unpacked] {
         fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     let mut lists: Vec<String> = Vec::new();
-    if apt_get(&lists, &packages, &["download", PACKAGE]).await.is_err() {
+    if apt_get(&lists, &packages, &["download", name]).await.is_err() {
         lists = own_lists(aside)?;
         apt_get(&lists, &packages, &["update"]).await?;
-        apt_get(&lists, &packages, &["download", PACKAGE]).await?;
+        apt_get(&lists, &packages, &["download", name]).await?;
     }
     unpack_all(&packages, &unpacked).await?;
-    let program = unpacked.join("usr/sbin/mariadbd");
-    if examine(&program, &[]).await.is_err() {
-        for library in dependencies(&lists).await? {
+    let program = unpacked.join(package.program());
+    if print_version(&program, &[]).await.is_err() {
+        for library in dependencies(&lists, name).await? {
             apt_get(&lists, &packages, &["download", &library]).await?;
         }
         unpack_all(&packages, &unpacked).await?;
     }
-    examine(&program, &library_dirs(&unpacked)).await.map(drop).map_err(|e| e.to_string())
+    print_version(&program, &library_dirs(&unpacked)).await.map(drop)
 }
 
 /// Options by which apt-get keeps lists of its own, for a user who may not write the system's.
@@ -119,9 +180,9 @@ fn own_lists(aside: &Path) -> Result<Vec<String>, String> {
 }
 
 /// The packages that the server's package names as needed, one level deep, without those that every system has.
-async fn dependencies(lists: &[String]) -> Result<Vec<String>, String> {
+async fn dependencies(lists: &[String], package: &str) -> Result<Vec<String>, String> {
     let mut command = Command::new("apt-cache");
-    command.args(lists).args(["depends", "--no-recommends", "--no-suggests", PACKAGE]);
+    command.args(lists).args(["depends", "--no-recommends", "--no-suggests", package]);
     let text = run(command, "apt-cache depends").await?;
     Ok(dependencies_in(&text))
 }
@@ -147,7 +208,7 @@ async fn unpack_all(packages: &Path, into: &Path) -> Result<(), String> {
 }
 
 /// The folders of libraries in an unpacked package: `usr/lib/x86_64-linux-gnu` and its like.
-fn library_dirs(unpacked: &Path) -> Vec<PathBuf> {
+pub(super) fn library_dirs(unpacked: &Path) -> Vec<PathBuf> {
     let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
     ["usr/lib", "lib"].iter().map(|f| unpacked.join(f).join(&triplet)).filter(|f| f.is_dir()).collect()
 }

@@ -1,5 +1,6 @@
 //! Finding the server program: where the user says, in `PATH`, in the usual folders, in the cache; or fetching it.
 
+mod backup;
 mod fetch;
 mod version;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 
+pub use backup::BackupTools;
 pub use version::{Product, Version};
 
 /// A program that only has to print its version gets this long.

@@ -1,10 +1,10 @@
 //! A replicated cluster of child processes on this machine.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -14,13 +14,14 @@ use crate::admin::Admin;
 use crate::cache::Cache;
 use crate::capacity::{AppliedCapacity, Capacity, Plan};
 use crate::error::{Error, OnFile};
-use crate::fault::link::Link;
+use crate::fault::link::Processes;
 use crate::lifetime::Nursery;
 use crate::mariadbd::datadir;
 use crate::mariadbd::options::NodeFolder;
 use crate::mariadbd::template::Template;
 use crate::node::{NodeId, Role};
 use crate::program::{self, FindOptions, ServerProgram};
+use crate::provision::approach::Slot;
 use crate::provision::member::Member;
 use crate::provision::port::Ports;
 use crate::provision::run_folder::RunFolder;
@@ -35,12 +36,18 @@ pub struct ClusterSpec {
     pub replicas: usize,
     /// Followers that do not serve yet.
     pub candidates: usize,
+    /// Places kept for nodes that are not there yet: name, number and addresses are known from the start, and
+    /// [`LocalCluster::copy_node`] fills them.
+    pub reserves: usize,
     /// How much each node can do; `None`: as much as the machine gives it.
     pub capacity: Option<Capacity>,
     /// The database that account `shop` owns; it exists on every node.
     pub database: String,
     /// Lines for each node's `my.cnf`, after ours.
     pub server_options: Vec<String>,
+    /// A relay in front of each node, through which the balancer and the other nodes both go: without it the network cannot be
+    /// broken ([`crate::Fault`]). It costs every statement a detour of some tens of microseconds.
+    pub relays: bool,
     /// What a commit survives on its own node.
     pub durability: Durability,
     /// InnoDB's buffer pool on each node, in MiB.
@@ -54,7 +61,9 @@ impl Default for ClusterSpec {
         Self {
             replicas: 2,
             candidates: 1,
+            reserves: 0,
             capacity: None,
+            relays: false,
             database: "tpcw".to_owned(),
             server_options: Vec::new(),
             durability: Durability::default(),
@@ -75,11 +84,13 @@ pub struct LocalNode {
     pub first_role: Role,
     /// Where clients, the balancer included, reach it: the server itself, or the link in front of it.
     pub address: SocketAddr,
-    /// Where the server itself listens; the other nodes follow it there.
+    /// Where the other nodes follow it and where it is looked after: the server itself, or the relay in front of it.
+    pub peers: SocketAddr,
+    /// Where the server itself listens, past everything that may stand in front of it.
     pub server: SocketAddr,
     /// The process, while there is one.
     pub pid: Option<u32>,
-    /// `running`, `paused` or `down`.
+    /// `running`, `paused` or `down`; `absent` at a place that is kept.
     pub state: &'static str,
     /// The server's data.
     pub data_dir: PathBuf,
@@ -94,9 +105,12 @@ pub struct LocalNode {
 #[derive(Debug)]
 pub struct LocalCluster {
     // In the order in which they go: nodes first, the folder last.
-    members: Vec<Arc<Member>>,
-    shared: Arc<Shared>,
+    pub(crate) members: RwLock<Vec<Arc<Member>>>,
+    pub(crate) kept: Mutex<Vec<Arc<Slot>>>,
+    pub(crate) shared: Arc<Shared>,
     applied: AppliedCapacity,
+    /// Held while a node is copied: numbers are given out one after the other.
+    pub(crate) copying: tokio::sync::Mutex<()>,
     stopped: AtomicBool,
 }
 
@@ -109,6 +123,7 @@ pub(crate) struct Shared {
     pub(crate) source: Template,
     pub(crate) nursery: Nursery,
     pub(crate) ports: Ports,
+    pub(crate) processes: Arc<Processes>,
     pub(crate) plan: Plan,
     pub(crate) folder: RunFolder,
 }
@@ -128,6 +143,7 @@ impl LocalCluster {
             nursery: Nursery::new()
                 .map_err(|source| Error::Process { what: "start a thread".to_owned(), source })?,
             ports: Ports::new(&root)?,
+            processes: Arc::default(),
             folder: RunFolder::create(&root).await?,
             plan,
             spec,
@@ -142,7 +158,15 @@ impl LocalCluster {
             members.push(Arc::new(joined(started)?));
         }
         members.sort_by_key(|member| member.server_id);
-        let cluster = Self { members, shared, applied, stopped: AtomicBool::new(false) };
+        let kept = Mutex::new(keep(&shared, members.len())?);
+        let cluster = Self {
+            kept,
+            members: RwLock::new(members),
+            shared,
+            applied,
+            copying: Default::default(),
+            stopped: AtomicBool::new(false),
+        };
         cluster.replicate().await?;
         Ok(cluster)
     }
@@ -151,18 +175,49 @@ impl LocalCluster {
     /// for nothing. A lone node is ready in well under a second.
     #[doc(hidden)]
     pub async fn for_tests(nodes: usize) -> Result<Self, Error> {
+        let spec = ClusterSpec { replicas: nodes.max(1) - 1, candidates: 0, ..ClusterSpec::default() };
+        Self::for_tests_with(spec).await
+    }
+
+    /// The same with other settings.
+    #[doc(hidden)]
+    pub async fn for_tests_with(spec: ClusterSpec) -> Result<Self, Error> {
         let cache = Cache::from_environment(|name| std::env::var_os(name));
         let explicit = std::env::var_os("TPCW_SERVER_BINARY").map(PathBuf::from);
         let options = FindOptions { explicit, offline: false, cache: &cache };
         let program = program::find(options, |line| tracing::info!("{line}")).await?;
         let source = Template::empty(&program, &cache).await?;
-        let spec = ClusterSpec { replicas: nodes.max(1) - 1, candidates: 0, ..ClusterSpec::default() };
         Self::start(&program, spec, source).await
     }
 
     /// All nodes as they are now, by number.
     pub fn nodes(&self) -> Vec<LocalNode> {
-        self.members.iter().map(|member| member.now()).collect()
+        self.members().iter().map(|member| member.now()).collect()
+    }
+
+    /// The places that are kept for nodes to come.
+    pub fn reserves(&self) -> Vec<LocalNode> {
+        self.kept().iter().map(|slot| self.absent(slot)).collect()
+    }
+
+    fn absent(&self, slot: &Slot) -> LocalNode {
+        let folder = NodeFolder::new(self.shared.folder.path().join(slot.id.as_str()));
+        LocalNode {
+            id: slot.id.clone(),
+            server_id: slot.number,
+            first_role: Role::Candidate,
+            address: slot.approach.clients(slot.server()),
+            peers: slot.approach.peers(slot.server()),
+            server: slot.server(),
+            pid: None,
+            state: "absent",
+            data_dir: folder.data(),
+            log: folder.log(),
+        }
+    }
+
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One node as it is now.
@@ -230,26 +285,6 @@ impl LocalCluster {
         self.living()?.member(id)?.resume().await
     }
 
-    /// Undoes whatever was done to a node: a paused one goes on, one that is down is started again. Returns words for
-    /// people; a node that is well is left alone.
-    pub async fn heal(&self, id: &NodeId) -> Result<String, Error> {
-        self.living()?.member(id)?.heal().await
-    }
-
-    /// Heals every node, all at the same time; returns what was done. The first failure is told after all were tried.
-    pub async fn heal_all(&self) -> Result<Vec<(NodeId, String)>, Error> {
-        self.living()?;
-        let mut healing = JoinSet::new();
-        for member in &self.members {
-            let member = Arc::clone(member);
-            healing.spawn(async move { member.heal().await.map(|done| (member.id.clone(), done)) });
-        }
-        let results: Vec<_> = healing.join_all().await;
-        let mut done: Vec<(NodeId, String)> = results.into_iter().collect::<Result<_, _>>()?;
-        done.sort();
-        Ok(done)
-    }
-
     /// The last lines of a node's own log, for messages.
     pub fn log_tail(&self, id: &NodeId, lines: usize) -> Result<String, Error> {
         Ok(crate::mariadbd::process::log_tail(&self.member(id)?.folder.log(), lines))
@@ -260,8 +295,7 @@ impl LocalCluster {
     pub async fn stop(&self) -> Result<(), Error> {
         self.stopped.store(true, Ordering::Release);
         let mut ends = JoinSet::new();
-        for member in &self.members {
-            let member = Arc::clone(member);
+        for member in self.members() {
             ends.spawn(async move { member.end().await });
         }
         let ended: Result<Vec<()>, Error> = ends.join_all().await.into_iter().collect();
@@ -269,25 +303,32 @@ impl LocalCluster {
         ended.map(drop)
     }
 
-    fn living(&self) -> Result<&Self, Error> {
+    pub(crate) fn living(&self) -> Result<&Self, Error> {
         if self.stopped.load(Ordering::Acquire) { Err(Error::Stopped) } else { Ok(self) }
     }
 
-    fn member(&self, id: &NodeId) -> Result<&Arc<Member>, Error> {
-        self.members.iter().find(|member| member.id == *id).ok_or_else(|| Error::UnknownNode(id.clone()))
+    /// All nodes, in the order of their numbers.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn member(&self, id: &NodeId) -> Result<Arc<Member>, Error> {
+        let members = self.members();
+        members.into_iter().find(|member| member.id == *id).ok_or_else(|| Error::UnknownNode(id.clone()))
     }
 
     /// Everybody follows n1, which is open; all at the same time.
     async fn replicate(&self) -> Result<(), Error> {
-        let primary = self.members[0].server;
-        let alone = self.members.len() == 1;
+        let members = self.members();
+        let (first, primary) = (members[0].server, members[0].peers());
+        let alone = members.len() == 1;
         let mut steps = JoinSet::new();
-        for member in &self.members {
+        for member in members {
             let (shared, server) = (Arc::clone(&self.shared), member.server);
             steps.spawn(async move {
                 let accounts = &shared.accounts;
                 let mut admin = Admin::connect(server, &accounts.operator, shared.spec.start_limit).await?;
-                if server != primary {
+                if server != first {
                     let host = primary.ip().to_string();
                     follow(&mut admin, &host, primary.port(), &accounts.replication).await?;
                 } else if alone {
@@ -318,23 +359,15 @@ async fn start_node(shared: Arc<Shared>, number: usize) -> Result<Member, Error>
         n if n <= 1 + shared.spec.replicas => Role::Replica,
         _ => Role::Candidate,
     };
-    let member =
-        Member::start(shared, id, u32::try_from(number).unwrap_or(u32::MAX), first_role, folder).await?;
-    Ok(member)
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    Member::start(shared, number, None, first_role, folder).await
 }
 
-/// A relay in front of a server, where the plan wants one.
-pub(crate) fn link(
-    shared: &Shared,
-    number: u32,
-    server: SocketAddr,
-) -> Result<Option<(Link, crate::provision::port::Port)>, Error> {
-    let Plan::Link(limits) = &shared.plan else { return Ok(None) };
-    let port = shared.ports.take()?;
-    let failed = |source| Error::Process { what: format!("start the link of n{number}"), source };
-    let listener = TcpListener::bind(port.address()).map_err(failed)?;
-    let link = Link::start(&format!("link-{number}"), listener, server, limits.clone()).map_err(failed)?;
-    Ok(Some((link, port)))
+/// Places for nodes to come, numbered after those that are there.
+fn keep(shared: &Shared, there: usize) -> Result<Vec<Arc<Slot>>, Error> {
+    let numbers = there + 1..=there + shared.spec.reserves;
+    let slot = |number| Slot::new(shared, u32::try_from(number).unwrap_or(u32::MAX), shared.ports.take()?);
+    numbers.map(slot).collect()
 }
 
 /// The result of a task; a panic in one is our own bug and goes on here.

@@ -2,21 +2,29 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::admin::Admin;
 use crate::capacity::Plan;
 use crate::capacity::quota::Quota;
 use crate::error::Error;
-use crate::fault::link::Link;
+use crate::fault::link::{Link, Trouble};
+use crate::fault::{Crowd, Fault, Slowed, replication};
 use crate::mariadbd::datadir;
 use crate::mariadbd::launch::Launch;
 use crate::mariadbd::options::{NodeFolder, NodeOptions};
 use crate::mariadbd::process::Process;
 use crate::node::{NodeId, Role};
 use crate::provision::accounts_sql;
-use crate::provision::local::{LocalNode, Shared, link};
-use crate::provision::port::Port;
+use crate::provision::approach::Slot;
+use crate::provision::local::{LocalNode, Shared};
+
+/// Shutting down in good order; after that it is killed.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
+/// A statement that breaks or mends.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A node. What is done to it takes turns under `acting`; how it is can be seen at any time.
 #[derive(Debug)]
@@ -29,9 +37,8 @@ pub(crate) struct Member {
     acting: tokio::sync::Mutex<()>,
     life: Mutex<Life>,
     // Below: dropped after the process, which uses them.
-    link: Option<(Link, Port)>,
+    slot: Arc<Slot>,
     quota: Quotas,
-    _port: Port,
     shared: Arc<Shared>,
 }
 
@@ -39,34 +46,54 @@ pub(crate) struct Member {
 struct Life {
     process: Option<Arc<Process>>,
     paused: bool,
+    slowed: Option<Slowed>,
+    crowd: Option<Crowd>,
+    /// Its replication was stopped or delayed.
+    unfollowing: bool,
+}
+
+impl Life {
+    fn new(process: Process) -> Self {
+        Self { process: Some(Arc::new(process)), ..Self::default() }
+    }
 }
 
 /// The node's own group, if the plan has quotas.
 type Quotas = Option<Quota>;
 
 impl Member {
-    /// Starts the first life on a folder that has its data.
+    /// Starts the first life of node `number` on a folder that has its data: at the ports kept for it, or at free ones.
     pub(crate) async fn start(
         shared: Arc<Shared>,
-        id: NodeId,
-        server_id: u32,
+        number: u32,
+        kept: Option<Arc<Slot>>,
         first_role: Role,
         folder: NodeFolder,
     ) -> Result<Self, Error> {
+        let id = NodeId::new(format!("n{number}"));
         accounts_sql::write(&folder.init_file(), &shared.accounts, &shared.spec.database)?;
-        let settings = |address| settings(&shared, &folder, address, server_id, true);
-        let started = launch(&shared, &folder, id.as_str()).on_free_port(&shared.ports, settings).await;
+        let settings = |address| settings(&shared, &folder, address, number, true);
+        let launch = launch(&shared, &folder, id.as_str());
+        let started = match kept {
+            None => launch.on_free_port(&shared.ports, settings).await.and_then(|(process, port)| {
+                let slot = Slot::new(&shared, number, port)?;
+                Ok((process, slot))
+            }),
+            Some(slot) => {
+                let process = launch.at(slot.server(), &settings(slot.server())).await;
+                process.map(|process| (process, slot))
+            }
+        };
         accounts_sql::remove(&folder.init_file())?;
-        let (process, port) = started?;
-        let server = port.address();
-        let quota = quota(&shared, server_id)?;
+        let (process, slot) = started?;
+        let quota = quota(&shared, number)?;
         if let Some(quota) = &quota {
             quota.add(process.pid())?;
         }
-        let link = link(&shared, server_id, server)?;
-        let life = Mutex::new(Life { process: Some(Arc::new(process)), paused: false });
-        let acting = tokio::sync::Mutex::new(());
-        Ok(Self { id, server_id, first_role, server, folder, acting, life, link, quota, _port: port, shared })
+        shared.processes.set(number, process.pid());
+        let life = Mutex::new(Life::new(process));
+        let (acting, server) = (tokio::sync::Mutex::new(()), slot.server());
+        Ok(Self { id, server_id: number, first_role, server, folder, acting, life, slot, quota, shared })
     }
 
     /// The node as it is now.
@@ -76,7 +103,8 @@ impl Member {
             id: self.id.clone(),
             server_id: self.server_id,
             first_role: self.first_role,
-            address: self.link.as_ref().map_or(self.server, |(link, _)| link.address()),
+            address: self.slot.approach.clients(self.server),
+            peers: self.peers(),
             server: self.server,
             pid,
             state,
@@ -85,12 +113,78 @@ impl Member {
         }
     }
 
+    /// Where the other nodes follow it.
+    pub(crate) fn peers(&self) -> SocketAddr {
+        self.slot.approach.peers(self.server)
+    }
+
+    /// The relay in front of it, where there is one through which everybody goes.
+    pub(crate) fn relay(&self) -> Option<&Link> {
+        self.slot.approach.relay()
+    }
+
+    /// Makes trouble on its own relay, for its own sake.
+    pub(crate) fn trouble(&self, trouble: Trouble) -> Result<(), Error> {
+        let relay = self.relay().ok_or_else(|| Error::NoRelay(self.id.clone()))?;
+        relay.strike(self.server_id, trouble);
+        Ok(())
+    }
+
+    /// Breaks it in a way that has nothing to do with the network.
+    pub(crate) async fn strike(&self, fault: &Fault) -> Result<(), Error> {
+        let _turn = self.acting.lock().await;
+        match fault {
+            Fault::Stop => self.shut_down().await,
+            Fault::Slow { percent } => {
+                let process = self.process("it cannot be slowed down")?;
+                self.quicken().await;
+                self.life().slowed = Some(Slowed::begin(process, *percent));
+                Ok(())
+            }
+            Fault::StopReplication => self.unfollow(replication::stop(&mut self.operator().await?).await?),
+            Fault::DelayReplication { seconds } => {
+                self.unfollow(replication::delay(&mut self.operator().await?, *seconds).await?)
+            }
+            Fault::TooManyConnections => {
+                self.process("its connections cannot be taken")?;
+                self.disperse().await?;
+                let crowd = Crowd::gather(self.server, &self.shared.accounts, STATEMENT_LIMIT).await?;
+                self.life().crowd = Some(crowd);
+                Ok(())
+            }
+            _ => Err(self.wrong("this fault is done in another way")),
+        }
+    }
+
+    fn unfollow(&self, done: bool) -> Result<(), Error> {
+        self.life().unfollowing |= done;
+        if done { Ok(()) } else { Err(self.wrong("it follows nobody, there is no replication to break")) }
+    }
+
+    async fn operator(&self) -> Result<Admin, Error> {
+        Ok(Admin::connect(self.server, &self.shared.accounts.operator, STATEMENT_LIMIT).await?)
+    }
+
     pub(crate) async fn kill(&self) -> Result<u32, Error> {
         let _turn = self.acting.lock().await;
         let process = self.process("there is nothing to kill")?;
         process.kill().await?;
         *self.life() = Life::default();
         Ok(process.pid())
+    }
+
+    async fn shut_down(&self) -> Result<(), Error> {
+        let process = self.process("there is nothing to stop")?;
+        self.quicken().await;
+        if self.life().paused {
+            return Err(self.wrong("it cannot hear that it is to stop"));
+        }
+        process.signal(Signal::TERM)?;
+        if process.wait(SHUTDOWN_LIMIT).await.is_err() {
+            process.kill().await?;
+        }
+        *self.life() = Life::default();
+        Ok(())
     }
 
     pub(crate) async fn restart(&self) -> Result<(), Error> {
@@ -112,6 +206,7 @@ impl Member {
     pub(crate) async fn pause(&self) -> Result<u32, Error> {
         let _turn = self.acting.lock().await;
         let process = self.process("there is nothing to pause")?;
+        self.quicken().await;
         // Noted first: should the wait fail, healing must still let it go on.
         self.life().paused = true;
         process.pause().await?;
@@ -123,16 +218,50 @@ impl Member {
         self.go_on()
     }
 
-    pub(crate) async fn heal(&self) -> Result<String, Error> {
+    /// Undoes all but the troubles of links; tells what was done.
+    pub(crate) async fn heal(&self) -> Result<Vec<String>, Error> {
         let _turn = self.acting.lock().await;
+        let mut done = Vec::new();
+        if self.quicken().await {
+            done.push("runs all the time again".to_owned());
+        }
         match self.state().0 {
-            "paused" => self.go_on().map(|pid| format!("process {pid} goes on")),
+            "paused" => done.push(format!("process {} goes on", self.go_on()?)),
             "down" => {
                 self.start_again(false).await?;
-                Ok(format!("started again as process {}", self.state().1.unwrap_or_default()))
+                done.push(format!("started again as process {}", self.state().1.unwrap_or_default()));
             }
-            _ => Ok("was well".to_owned()),
+            _ => {}
         }
+        if self.disperse().await? {
+            done.push("connections are free again".to_owned());
+        }
+        if self.life().unfollowing {
+            replication::heal(&mut self.operator().await?).await?;
+            self.life().unfollowing = false;
+            done.push("replicates again".to_owned());
+        }
+        Ok(done)
+    }
+
+    /// Lets a slowed process run; tells whether it was slowed.
+    async fn quicken(&self) -> bool {
+        let slowed = self.life().slowed.take();
+        match slowed {
+            Some(slowed) => {
+                slowed.end().await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Gives the node's connections back; tells whether they had been taken.
+    async fn disperse(&self) -> Result<bool, Error> {
+        let crowd = self.life().crowd.take();
+        let Some(crowd) = crowd else { return Ok(false) };
+        crowd.leave(self.server, &self.shared.accounts, STATEMENT_LIMIT).await?;
+        Ok(true)
     }
 
     /// Kills the process for good. Its group goes now: the note of it is in a folder that goes next.
@@ -156,7 +285,7 @@ impl Member {
     }
 
     async fn end_process(&self) -> Result<(), Error> {
-        let process = std::mem::take(&mut *self.life()).process;
+        let Life { process, .. } = std::mem::take(&mut *self.life());
         match process {
             Some(process) => process.kill().await,
             None => Ok(()),
@@ -173,7 +302,8 @@ impl Member {
         if let Some(quota) = &self.quota {
             quota.add(process.pid())?;
         }
-        *self.life() = Life { process: Some(Arc::new(process)), paused: false };
+        self.shared.processes.set(self.server_id, process.pid());
+        *self.life() = Life::new(process);
         Ok(())
     }
 

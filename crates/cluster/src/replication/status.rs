@@ -59,6 +59,8 @@ pub struct Follows {
     pub io_running: bool,
     /// Whether it applies.
     pub sql_running: bool,
+    /// So many seconds late each transaction is applied on purpose (`SQL_Delay`).
+    pub delay_s: u32,
     /// The newest transaction received (`Gtid_IO_Pos`), applied or not.
     pub received: GtidPosition,
     /// The last error of either half; empty for none.
@@ -121,6 +123,7 @@ pub async fn follows(admin: &mut Admin) -> Result<Option<Follows>, AdminError> {
         port: field(&row, "Master_Port").unwrap_or_default(),
         io_running: text("Slave_IO_Running") == "Yes",
         sql_running: text("Slave_SQL_Running") == "Yes",
+        delay_s: field(&row, "SQL_Delay").unwrap_or_default(),
         received: parsed(admin, WHAT, &text("Gtid_IO_Pos"))?,
         last_error,
         last_errno,

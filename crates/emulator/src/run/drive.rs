@@ -114,7 +114,7 @@ async fn browse<T: Target>(
 /// The schedule to the load's end; then what it broke is mended.
 async fn perform(plan: &RunPlan, events: Arc<EventLog>, start: Instant, ends: &Ends) {
     let mut performer = Performer::new(plan.control.clone(), events);
-    performer.perform(&plan.workload.events, start, &ends.load).await;
+    performer.perform(&plan.workload.schedule(plan.seed), start, &ends.load).await;
     ends.load.cancelled().await;
     performer.mend().await;
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Action, Fault, NodeSelector};
+use crate::fault::FAULTS;
 
 /// Something to ask for at a given second of the load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,39 +15,76 @@ pub struct Event {
     /// What.
     pub action: EventAction,
     /// Which node: `primary`, `replica`, `last` (the one that the last fault struck) or a name. For scaling none; for
-    /// `restart` and `continue` it is `last` unless said otherwise.
+    /// `heal` (and its other names `restart` and `continue`) it is `last` unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// What follows a fault's name, such as `"50ms 10ms"` for `delay` or `"balancer in"` for `partition`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+    /// The node is healed so many seconds after the fault, whatever else was done to it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_number")]
+    pub heal_after: Option<f64>,
 }
 
 /// What an event can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "faults are described where they are made")]
 pub enum EventAction {
     /// Add a serving node.
     ScaleOut,
     /// Take one away.
     ScaleIn,
-    /// SIGKILL a node.
-    Kill,
-    /// Start a killed node again.
+    /// Undo whatever was done to a node.
+    Heal,
+    /// The same, said of a killed node.
     Restart,
-    /// SIGSTOP a node.
-    Pause,
-    /// SIGCONT a paused node.
+    /// The same, said of a paused node.
     Continue,
+    Kill,
+    Stop,
+    Pause,
+    Slow,
+    Refuse,
+    Mute,
+    Cut,
+    CutCommit,
+    Delay,
+    Bandwidth,
+    Partition,
+    StopReplication,
+    DelayReplication,
+    TooManyConnections,
 }
 
 impl EventAction {
+    /// All faults.
+    pub const FAULTS: [Self; 14] = [
+        Self::Kill,
+        Self::Stop,
+        Self::Pause,
+        Self::Slow,
+        Self::Refuse,
+        Self::Mute,
+        Self::Cut,
+        Self::CutCommit,
+        Self::Delay,
+        Self::Bandwidth,
+        Self::Partition,
+        Self::StopReplication,
+        Self::DelayReplication,
+        Self::TooManyConnections,
+    ];
+
     /// Its name in a workload.
     pub fn name(self) -> &'static str {
         match self {
             Self::ScaleOut => "scale_out",
             Self::ScaleIn => "scale_in",
-            Self::Kill => "kill",
+            Self::Heal => "heal",
             Self::Restart => "restart",
-            Self::Pause => "pause",
             Self::Continue => "continue",
+            fault => Self::FAULTS.iter().position(|known| *known == fault).map_or("", |at| FAULTS[at].0),
         }
     }
 }
@@ -55,26 +93,40 @@ impl Event {
     /// The request that this event stands for.
     ///
     /// # Errors
-    /// When the node does not go with the action; the message says what is allowed.
+    /// When node or words do not go with the action; the message says what is allowed.
     pub fn request(&self) -> Result<Action, String> {
         let node = self.node.as_deref().map(selector);
+        let name = self.action.name();
+        let fault = EventAction::FAULTS.contains(&self.action);
+        if !fault && (self.with.is_some() || self.heal_after.is_some()) {
+            return Err(format!("{name} is no fault: it takes neither with nor heal_after"));
+        }
+        if let Some(after) = self.heal_after.filter(|after| !after.is_finite() || *after < 0.0) {
+            return Err(format!("heal_after = {after}: allowed is 0 or more seconds"));
+        }
         match (self.action, node) {
             (EventAction::ScaleOut, None) => Ok(Action::ScaleOut),
             (EventAction::ScaleIn, None) => Ok(Action::ScaleIn),
             (EventAction::ScaleOut | EventAction::ScaleIn, Some(_)) => {
-                Err(format!("{} takes no node: the cluster chooses", self.action.name()))
+                Err(format!("{name} takes no node: the cluster chooses"))
             }
-            (EventAction::Kill, Some(node)) => Ok(Action::Fault { node, fault: Fault::Kill }),
-            (EventAction::Pause, Some(node)) => Ok(Action::Fault { node, fault: Fault::Pause }),
-            (EventAction::Kill | EventAction::Pause, None) => Err(format!(
-                "{} needs a node: \"primary\", \"replica\", \"last\" or a name such as \"n2\"",
-                self.action.name()
-            )),
-            (EventAction::Restart | EventAction::Continue, node) => {
+            (EventAction::Heal | EventAction::Restart | EventAction::Continue, node) => {
                 Ok(Action::Heal { node: node.unwrap_or(NodeSelector::Last) })
             }
+            (_, Some(node)) => {
+                let words: Vec<&str> = self.with.as_deref().unwrap_or_default().split_whitespace().collect();
+                Ok(Action::Fault { node, fault: Fault::parse(name, &words)? })
+            }
+            (_, None) => Err(format!(
+                "{name} needs a node: \"primary\", \"replica\", \"last\" or a name such as \"n2\""
+            )),
         }
     }
+}
+
+/// A number that is there.
+fn some_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    number(from).map(Some)
 }
 
 fn selector(text: &str) -> NodeSelector {
@@ -92,7 +144,7 @@ fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     impl serde::de::Visitor<'_> for Number {
         type Value = f64;
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("seconds since the start of the load")
+            f.write_str("a number of seconds")
         }
         fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<f64, E> {
             Ok(value as f64)
@@ -135,6 +187,26 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(event(text).request(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_fault_has_its_name_and_what_follows_it() {
+        for action in EventAction::FAULTS {
+            let name = action.name();
+            let event = event(&format!("at = 1\naction = '{name}'\nnode = 'n2'\nheal_after = 2"));
+            assert_eq!((event.action, event.heal_after), (action, Some(2.0)));
+            assert!(matches!(event.request(), Ok(Action::Fault { .. })), "{name}");
+        }
+        let slow = event("at = 1\naction = 'slow'\nnode = 'n2'\nwith = '25%'");
+        let fault = Fault::Slow { percent: 25 };
+        assert_eq!(slow.request(), Ok(Action::Fault { node: NodeSelector::Named("n2".into()), fault }));
+        for text in [
+            "at = 1\naction = 'kill'\nnode = 'n2'\nwith = 'care'",
+            "at = 1\naction = 'heal'\nheal_after = 1",
+            "at = 1\naction = 'mute'\nnode = 'n2'\nheal_after = -1",
+        ] {
+            assert!(event(text).request().is_err(), "{text}");
         }
     }
 

@@ -33,18 +33,31 @@ impl Performer {
         Self { control, log, last: None, broken: BTreeSet::new() }
     }
 
-    /// Performs the events in the order of their times until all are done or `over` is cancelled.
+    /// Performs the events, which come by their time, and heals what is to be healed after a while, until all is done or
+    /// `over` is cancelled.
     pub(crate) async fn perform(&mut self, events: &[Event], start: Instant, over: &CancellationToken) {
-        let mut events: Vec<&Event> = events.iter().collect();
-        events.sort_by(|a, b| a.at.total_cmp(&b.at));
-        for event in events {
+        let mut events = events.iter().peekable();
+        // What is to be healed, and when.
+        let mut healing: Vec<(f64, String)> = Vec::new();
+        loop {
+            healing.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let first = healing.first().map(|(at, _)| *at);
+            let heals = first.is_some_and(|at| events.peek().is_none_or(|event| at <= event.at));
+            let Some(at) = (if heals { first } else { events.peek().map(|event| event.at) }) else { return };
             tokio::select! {
                 biased;
                 () = over.cancelled() => return,
-                () = sleep_until(start + Duration::from_secs_f64(event.at)) => {}
+                () = sleep_until(start + Duration::from_secs_f64(at)) => {}
             }
+            if heals {
+                let (_, node) = healing.remove(0);
+                self.ask(Action::Heal { node: NodeSelector::Named(node) }, CAUSE).await;
+                continue;
+            }
+            let Some(event) = events.next() else { return };
             let action = event.request().expect("the workload was checked");
-            self.ask(action, CAUSE).await;
+            let struck = self.ask(action, CAUSE).await;
+            healing.extend(event.heal_after.zip(struck).map(|(after, node)| (event.at + after, node)));
         }
     }
 
@@ -60,8 +73,8 @@ impl Performer {
         }
     }
 
-    /// A request is never given up half-way: a fault must not be forgotten.
-    async fn ask(&mut self, action: Action, cause: &str) {
+    /// A request is never given up half-way: a fault must not be forgotten. Returns the node that was struck or healed.
+    async fn ask(&mut self, action: Action, cause: &str) -> Option<String> {
         let action = self.resolve(action);
         let asked = Instant::now();
         let answer = match timeout(PATIENCE, self.control.ask(action.clone())).await {
@@ -69,10 +82,15 @@ impl Performer {
             Err(_) => Err(ControlError(format!("no answer within {PATIENCE:?}"))),
         };
         match answer {
-            Ok(done) => self.note(&action, done, asked, cause),
+            Ok(done) => {
+                let node = done.node.clone();
+                self.note(&action, done, asked, cause);
+                Some(node)
+            }
             Err(error) => {
                 let detail = format!("{action:?}: {error}");
                 self.log.tell(asked, EventKind::ActionFailed, "", cause, &detail);
+                None
             }
         }
     }

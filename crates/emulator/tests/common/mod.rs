@@ -1,5 +1,7 @@
 //! A real shop on real nodes.
+#![allow(dead_code, reason = "each program uses its part of this")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,13 +66,63 @@ impl Shop {
         }
     }
 
+    /// Runs a statement on the primary, for all nodes.
+    pub async fn repair(&self, sql: &str) {
+        let mut admin = self.cluster.admin(&NodeId::new("n1"), LIMIT).await.expect("an operator");
+        for step in ["USE tpcw", sql] {
+            admin.run_text("repair", step).await.expect(step);
+        }
+    }
+
+    /// A column of numbers on the second node.
+    pub async fn numbers(&self, sql: &'static str) -> Vec<u64> {
+        let mut admin = self.cluster.admin(&NodeId::new("n2"), LIMIT).await.expect("an operator");
+        admin.run("USE tpcw").await.expect("the shop");
+        admin.rows(sql).await.expect(sql)
+    }
+
+    /// A statement that changes a number in some row of some table of the second node, and one that changes it back.
+    pub async fn some_row(&self, random: &mut impl rand_xoshiro::rand_core::Rng) -> (String, String) {
+        const COLUMNS: &str = "SELECT c.table_name, c.column_name, k.column_name FROM information_schema.columns c \
+            JOIN information_schema.columns k ON k.table_schema = c.table_schema AND k.table_name = c.table_name \
+            AND k.column_key = 'PRI' AND k.ordinal_position = 1 JOIN information_schema.tables t \
+            ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+            WHERE c.table_schema = 'tpcw' AND c.data_type IN ('int', 'decimal', 'smallint', 'tinyint') \
+            AND c.column_key = '' AND t.table_rows > 0 ORDER BY 1, 2";
+        let mut admin = self.cluster.admin(&NodeId::new("n2"), LIMIT).await.expect("an operator");
+        admin.run("USE tpcw").await.expect("the shop");
+        let columns: Vec<(String, String, String)> = admin.rows(COLUMNS).await.expect("columns");
+        let (table, column, key) = &columns[(random.next_u64() % columns.len() as u64) as usize];
+        let rows = format!("SELECT {key} FROM {table} ORDER BY {key}");
+        let keys: Vec<u64> = admin.rows_text("keys", &rows).await.expect("keys");
+        let row = keys[(random.next_u64() % keys.len() as u64) as usize];
+        let change = |sign: char| {
+            format!(
+                "UPDATE {table} SET {column} = {column} {sign} 1 WHERE {key} = {row} ORDER BY {key} LIMIT 1"
+            )
+        };
+        (change('+'), change('-'))
+    }
+
     pub async fn run(&self, workload: &Workload, folder: &Path) -> RunOutcome {
+        let node = self.cluster.node(&NodeId::new("n1")).expect("a node").address;
+        self.run_through(node, workload, folder, 3).await
+    }
+
+    /// The same, by way of another address.
+    pub async fn run_through(
+        &self,
+        address: SocketAddr,
+        workload: &Workload,
+        folder: &Path,
+        seed: u64,
+    ) -> RunOutcome {
         assert_eq!(workload.check(), Ok(()));
         let plan = RunPlan {
             workload: workload.clone(),
-            target: self.browser("n1"),
+            target: OptsBuilder::from_opts(self.browser("n1")).tcp_port(address.port()).into(),
             scale: SCALE,
-            seed: 3,
+            seed,
             folder: folder.to_owned(),
             control: Arc::new(ByHand { cluster: self.cluster.clone() }),
         };

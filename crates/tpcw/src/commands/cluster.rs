@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use balancer::event::EventKind;
-use emulator::control::Action;
+use emulator::control::{Action, Fault};
 use tokio::time::sleep;
 
 use crate::api::Api;
@@ -53,7 +53,7 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
             }
             other => told(other),
         },
-        ClusterCommand::ScaleOut => steer(&home, &name, "POST", "/scale/out", "").await,
+        ClusterCommand::ScaleOut => told(ask(&home, &name, Question::Do(Action::ScaleOut)).await?),
         ClusterCommand::ScaleIn => steer(&home, &name, "POST", "/scale/in", "").await,
         ClusterCommand::Promote { node } => promote(&home, &name, &node).await,
         ClusterCommand::Enable { node } => switch(&home, &name, &node, "enable").await,
@@ -63,8 +63,10 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
             let body = serde_json::json!({ "strategy": wanted }).to_string();
             steer(&home, &name, "PUT", "/strategy", &body).await
         }
-        ClusterCommand::Fail { node, fault } => {
-            let action = Action::Fault { node: keeper::selector(&node), fault: keeper::fault(fault) };
+        ClusterCommand::Fail { node, fault, words } => {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let fault = Fault::parse(&fault, &words).map_err(Failure::usage)?;
+            let action = Action::Fault { node: keeper::selector(&node), fault };
             told(ask(&home, &name, Question::Do(action)).await?)
         }
         ClusterCommand::Heal { node } => {

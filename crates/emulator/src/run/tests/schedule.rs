@@ -109,3 +109,27 @@ async fn the_schedule_asks_at_its_seconds_and_mends_what_it_broke() {
     assert!(nodes.iter().all(|row| row.reads == 100), "counters became differences");
     assert!(ran.seconds().iter().all(|row| row.serving_nodes == 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_is_healed_on_the_node_it_struck_after_its_time() {
+    let mut load = workload(2, 100, 20);
+    let event = |text: &str| toml::from_str(text).expect("an event");
+    load.events = vec![
+        event("at = 3\naction = 'mute'\nnode = 'primary'\nheal_after = 6"),
+        event("at = 5\naction = 'delay'\nwith = '20ms'\nnode = 'replica'\nheal_after = 1"),
+        event("at = 15\naction = 'pause'\nnode = 'replica'\nheal_after = 60"),
+    ];
+    let control = Arc::new(Told { start: Instant::now(), asked: Mutex::default() });
+    ran_with(Fake::steady(MS), load, control.clone(), CancellationToken::new(), 1).await;
+    let heal = |node: &str| Action::Heal { node: NodeSelector::Named(node.into()) };
+    let delay = Fault::Delay { by: Duration::from_millis(20), jitter: Duration::ZERO };
+    let expected = vec![
+        (3, Action::Fault { node: NodeSelector::Primary, fault: Fault::Mute }),
+        (5, Action::Fault { node: NodeSelector::Replica, fault: delay }),
+        (6, heal("n2")),
+        (9, heal("n1")),
+        (15, Action::Fault { node: NodeSelector::Replica, fault: Fault::Pause }),
+        (20, heal("n2")),
+    ];
+    assert_eq!(*control.asked.lock().expect("free"), expected);
+}
