@@ -76,6 +76,8 @@ class Cluster:
                 child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
+                child.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, consistencies):
         """Starts nodes, sets up replication and accounts, then one balancer for each consistency."""

@@ -94,6 +94,7 @@ impl State {
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
         if let Some(gtid) = &seen.gtid {
             self.last_write.merge(gtid);
+            lease.meter.told(gtid);
         }
         if seen.insert_id != 0 {
             self.insert_id = seen.insert_id;

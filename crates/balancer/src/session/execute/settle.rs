@@ -150,6 +150,7 @@ impl Session {
         if let Some(gtid) = lease.value(b"SELECT @@last_gtid", LIMIT).await?
             && let Ok(position) = gtid.parse()
         {
+            lease.meter.told(&position);
             self.state.last_write.merge(&position);
         }
         Ok(())
