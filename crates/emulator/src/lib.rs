@@ -10,7 +10,7 @@ pub mod control;
 mod generator;
 pub mod guarantees;
 pub mod ledger;
-mod load;
+pub mod load;
 pub mod recorder;
 pub mod run;
 pub mod schedule;

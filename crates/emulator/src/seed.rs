@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Visit = 4,
     /// Jitter of the back-off after failures.
     Retry = 5,
+    /// When visitors of an open load arrive, a stream a worker.
+    Arrival = 6,
 }
 
 /// A browser in one of its lives: it lives again when the load falls below its number and rises above it.
@@ -53,7 +55,8 @@ mod tests {
 
     #[test]
     fn no_two_streams_are_alike_and_each_can_be_had_again() {
-        let purposes = [Purpose::Walk, Purpose::Input, Purpose::Think, Purpose::Visit, Purpose::Retry];
+        let purposes =
+            [Purpose::Walk, Purpose::Input, Purpose::Think, Purpose::Visit, Purpose::Retry, Purpose::Arrival];
         let mut seen = HashSet::new();
         for seed in [0, 1, 2, u64::MAX] {
             for browser in 0..500 {

@@ -8,8 +8,8 @@ use crate::{
     ReportError, RunDir,
     record::{
         AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, MANIFEST_FILE,
-        Manifest, NodeRow, OUTCOME_FILE, Outcome, SecondRow, TAG_ERROR, TAG_READ, TAG_WRITE, ThinkRow,
-        TransitionRow, new_histogram, read_histograms, read_json, read_table,
+        Manifest, NodeRow, OUTCOME_FILE, Outcome, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE,
+        TAG_WRITE, ThinkRow, TransitionRow, new_histogram, read_histograms, read_json, read_table,
     },
 };
 
@@ -57,6 +57,10 @@ pub struct Latencies {
     pub writes: Histogram<u64>,
     /// Tries that failed.
     pub errors: Histogram<u64>,
+    /// All interactions that ended well, from asking to done; empty in folders of older versions.
+    pub service: Histogram<u64>,
+    /// How much later than due browsers woke up; empty in folders of older versions.
+    pub late: Histogram<u64>,
 }
 
 impl Folder {
@@ -155,6 +159,8 @@ impl Default for Latencies {
             reads: new_histogram(),
             writes: new_histogram(),
             errors: new_histogram(),
+            service: new_histogram(),
+            late: new_histogram(),
         }
     }
 }
@@ -183,6 +189,8 @@ impl Latencies {
             TAG_READ => (&mut self.reads, None),
             TAG_WRITE => (&mut self.writes, None),
             TAG_ERROR => (&mut self.errors, None),
+            TAG_SERVICE => (&mut self.service, None),
+            TAG_LATE => (&mut self.late, None),
             name => {
                 if !self.by_interaction.contains_key(name) {
                     self.by_interaction.insert(name.to_owned(), new_histogram());

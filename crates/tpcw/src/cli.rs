@@ -80,15 +80,22 @@ pub struct ServerArgs {
 Examples:
   tpcw run --sessions 60
   tpcw run shopping --think-time 500ms --duration 60s
+  tpcw run open --rate 200 --connections 64
   tpcw run ordering --sessions 10 --think-time 0ms --target mysql://shop:secret@127.0.0.1:3306/tpcw
 
-Workloads: elastic (default), smoke, browsing, shopping, ordering, failover, scale-out-in; or the path of a file.")]
+Workloads: elastic (default), smoke, browsing, shopping, ordering, failover, scale-out-in, open, crowd; or the path of a file.")]
 pub struct RunArgs {
     /// Name of a workload, or path of a workload file
     pub workload: Option<String>,
     /// Emulated browsers at the peak, 1 to 100,000
     #[arg(long, value_name = "N")]
     pub sessions: Option<u32>,
+    /// Open load: so many interactions are due in a second at the peak, however slowly they are answered
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<f64>,
+    /// Connections that all browsers share (default: each has its own)
+    #[arg(long, value_name = "N")]
+    pub connections: Option<u32>,
     /// The mix of interactions
     #[arg(long, value_name = "MIX")]
     pub mix: Option<MixArg>,

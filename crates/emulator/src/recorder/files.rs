@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use report::ReportError;
 use report::record::{
     ErrorRow, FINE_BIN_MS, FineRow, GeneratorRow, HistogramLog, InteractionRow, NodeRow, SecondRow,
-    TAG_ERROR, TAG_READ, TAG_WRITE, Table, ThinkRow, TransitionRow, write_table,
+    TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE, Table, ThinkRow, TransitionRow, write_table,
 };
 
 use super::collector::Totals;
@@ -72,7 +72,13 @@ impl Files {
     fn append_histograms(&mut self, second: u32, slice: &Slice) -> Result<(), ReportError> {
         let (start, length) = (Duration::from_secs(second.into()), Duration::from_secs(1));
         let pages = Interaction::ALL.map(Interaction::name).into_iter().zip(&slice.pages);
-        let others = [(TAG_READ, &slice.reads), (TAG_WRITE, &slice.writes), (TAG_ERROR, &slice.failed)];
+        let others = [
+            (TAG_READ, &slice.reads),
+            (TAG_WRITE, &slice.writes),
+            (TAG_ERROR, &slice.failed),
+            (TAG_SERVICE, &slice.service),
+            (TAG_LATE, &slice.late),
+        ];
         pages
             .chain(others)
             .try_for_each(|(tag, histogram)| self.histograms.append(start, length, tag, histogram))

@@ -14,8 +14,7 @@ use super::ending::{self, Browsed};
 use super::{Live, RunError, RunOutcome, RunPlan};
 use crate::generator::Threads;
 use crate::ledger::{Ledger, base36};
-use crate::load::closed::CrowdReport;
-use crate::load::threads;
+use crate::load::{CrowdReport, threads};
 use crate::recorder::collector::{Collector, Parts, Totals};
 use crate::recorder::events::EventLog;
 use crate::recorder::files::Files;
@@ -62,8 +61,9 @@ pub(crate) async fn drive<T: Target>(
     stop: CancellationToken,
 ) -> Result<RunOutcome, RunError> {
     let nodes = NodeWatch::start(plan.control.clone()).await;
+    let visitors = plan.workload.arrivals.map_or(0.0, |arrivals| arrivals.visitors(plan.workload.mix));
     let (started, start) = (SystemTime::now(), Instant::now());
-    let crew = Arc::new(crew(target, &plan, started, start)?);
+    let crew = Arc::new(Crew { visitors, ..crew(target, &plan, started, start)? });
     let events = Arc::new(EventLog::create(&plan.folder, start)?);
     let files = Files::create(&plan.folder, started)?;
     let tallies: Vec<_> = (0..place.workers()).map(|_| Arc::new(Tally::new(start))).collect();
@@ -73,6 +73,7 @@ pub(crate) async fn drive<T: Target>(
     let reports = begin(&crew, &tallies, &levels, &plan.workload, place)?;
     let conductor = Conductor {
         crew: crew.clone(),
+        workload: plan.workload.clone(),
         plan: plan.workload.plan(),
         events: events.clone(),
         level,
@@ -135,6 +136,10 @@ fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Re
         shop: Shop::new(plan.scale),
         mix: workload.mix,
         think: workload.think_time,
+        arrivals: workload.arrivals,
+        visitors: 0.0,
+        connections: workload.connections,
+        most: workload.sessions,
         visit_length: workload.visit_length.0,
         retry: workload.retry.clone(),
         seed: plan.seed,
@@ -146,6 +151,7 @@ fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Re
         enough: CancellationToken::new(),
         hurry: CancellationToken::new(),
         threads: Threads::default(),
+        turned_away: AtomicU64::new(0),
     })
 }
 

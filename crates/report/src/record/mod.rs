@@ -22,8 +22,8 @@ pub use events::{EventKind, EventRow};
 pub use fine::{FINE_BIN_MS, FineRow};
 pub use generator::GeneratorRow;
 pub use histograms::{
-    DIGITS, HIGHEST_US, HISTOGRAMS_FILE, HistogramLog, Interval, LOWEST_US, TAG_ERROR, TAG_READ, TAG_WRITE,
-    new_histogram, read_histograms,
+    DIGITS, HIGHEST_US, HISTOGRAMS_FILE, HistogramLog, Interval, LOWEST_US, TAG_ERROR, TAG_LATE, TAG_READ,
+    TAG_SERVICE, TAG_WRITE, new_histogram, read_histograms,
 };
 pub use interactions::InteractionRow;
 pub use manifest::{MANIFEST_FILE, Machine, Manifest, SCHEMA_VERSION, Versions};

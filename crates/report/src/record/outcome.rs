@@ -17,6 +17,9 @@ pub struct Outcome {
     pub sessions_ended_early: u64,
     /// Browsers that were still in a page when the patience after the load was over.
     pub sessions_cut_off: u64,
+    /// Visitors of an open load who found as many others in the shop as there may be, and left: their pages were due and never
+    /// asked for.
+    pub turned_away: u64,
     /// Connections made again after one was lost.
     pub reconnects: u64,
     /// Pages older than what their browser had seen or written before on the same connection; 0 is what is promised.

@@ -37,6 +37,15 @@ pub struct Summary {
     pub wips: f64,
     /// Time from due to done of interactions that ended well.
     pub latency_ms: LatencyMs,
+    /// Time from asking to done of the same, the last try alone: what is reported where latency counts from sending. Unknown for
+    /// folders of older versions.
+    pub service_ms: Option<LatencyMs>,
+    /// How much later than due the generator woke browsers up.
+    pub lateness_ms: Option<LatencyMs>,
+    /// Interactions that were to be due in a second at the peak; of an open load.
+    pub rate: Option<f64>,
+    /// Visitors of an open load who found no room.
+    pub turned_away: Option<u64>,
     /// The same for each interaction.
     pub by_interaction: BTreeMap<String, InteractionSummary>,
     /// Chi-square test of the interactions' shares against the mix: the chance of such shares if the mix were met. Pages of a
