@@ -3,11 +3,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use balancer::config::Consistency;
 use balancer::route::replicated::decide;
 use balancer::route::strategy::Spread;
-use balancer::route::{Context, Plan, To, causal};
+use balancer::route::{Context, Plan, Promise, To};
 use balancer::sql::classify::classify;
 use balancer::telemetry::Meter;
 use balancer::view::{ClusterView, NodeState, NodeView, Strategy, ViewCell};
@@ -44,8 +45,15 @@ fn view(nodes: usize, strategy: Strategy) -> ClusterView {
     ClusterView { generation: 1, nodes: (0..nodes).map(node).collect(), strategy }
 }
 
-fn context<'a>(view: &'a ClusterView, last_write: &'a GtidPosition) -> Context<'a> {
-    Context { view, consistency: Consistency::Causal, last_write, autocommit: true, tried: 0, behind: 0 }
+fn context<'a>(view: &'a ClusterView, needs: &'a GtidPosition) -> Context<'a> {
+    let promise = Promise {
+        consistency: Consistency::Causal,
+        needs,
+        last_read: None,
+        wait: Duration::from_millis(300),
+        max_lag_ms: 0,
+    };
+    Context { view, promise, strategy: None, autocommit: true, tried: 0, behind: 0 }
 }
 
 fn read(view: &ClusterView) -> Plan {
@@ -87,7 +95,7 @@ fn causal_reads(criterion: &mut Criterion) {
     group.bench_function("a position is learned", |bencher| {
         bencher.iter(|| {
             sequence += 1;
-            causal::learned(&meter, &position(sequence));
+            meter.learned(&position(sequence));
         });
     });
     group.finish();

@@ -4,6 +4,7 @@
 //! name: a name is resolved once, when the settings are read ([`host`]).
 
 mod host;
+mod reads;
 pub mod tls;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::reads::{Causal, Consistency, Eventual, LONGEST_WAIT_MS, Listener};
 pub use self::tls::{Compression, NodesTls, Tls};
 use crate::view::Strategy;
 use crate::wire::auth::Plugin;
@@ -35,6 +37,19 @@ pub struct Config {
     /// What a read may miss.
     #[serde(default)]
     pub consistency: Consistency,
+    /// Reads that have to see something certain.
+    #[serde(default)]
+    pub causal: Causal,
+    /// Reads that any replica may answer.
+    #[serde(default)]
+    pub eventual: Eventual,
+    /// More addresses for clients, each with promises of its own.
+    #[serde(default)]
+    pub listeners: Vec<Listener>,
+    /// A node that begins to serve gets its full share of the reads after so long, growing from nothing: its caches are
+    /// cold. 0: at once. Nodes that serve when the balancer starts are taken for warm.
+    #[serde(default = "ten_seconds")]
+    pub slow_start_ms: u64,
     /// Who may log in to the balancer; each is logged in to the nodes under the same name. More may come from `auth`.
     #[serde(default)]
     pub accounts: Vec<Account>,
@@ -137,6 +152,10 @@ impl Config {
                 return fail(key, "0 is not allowed; at least 1".into());
             }
         }
+        reads::check_wait("causal.wait_ms", self.causal.wait_ms)?;
+        for (at, listener) in self.listeners.iter().enumerate() {
+            reads::check_wait(&format!("listeners[{at}].wait_ms"), listener.wait_ms.unwrap_or(0))?;
+        }
         if self.pool.max == 0 || self.pool.min > self.pool.max {
             let problem =
                 format!("{} is not allowed; at least 1, and `pool.min`, {}", self.pool.max, self.pool.min);
@@ -210,17 +229,8 @@ fn one() -> u32 {
     1
 }
 
-/// What a session's reads are promised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Consistency {
-    /// A session reads its own acknowledged writes, on any node.
-    #[default]
-    Causal,
-    /// Any serving replica will do.
-    Eventual,
-    /// Every read goes to the primary.
-    Primary,
+fn ten_seconds() -> u64 {
+    10_000
 }
 
 /// Probing and judging.

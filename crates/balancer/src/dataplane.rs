@@ -1,4 +1,4 @@
-//! The data plane's door: threads that each carry a share of the sessions, and one loop that hands clients to them.
+//! The data plane's door: threads that each carry a share of the sessions, and one loop a listener that hands clients to them.
 //!
 //! Each of the `workers` threads, named `balancer-N`, runs a single-threaded runtime. A session, its node connections
 //! and the pools that they come from live and die on one thread: nothing on the way of a statement is locked or
@@ -35,6 +35,8 @@ const GRACE: Duration = Duration::from_millis(200);
 pub struct DataPlane {
     /// Where clients connect: as configured, with the port that was found for port 0.
     pub address: SocketAddr,
+    /// Where they connect besides, in the order of the configuration.
+    pub listeners: Vec<SocketAddr>,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
     shared: Arc<Shared>,
@@ -60,11 +62,11 @@ impl DataPlane {
     }
 }
 
-/// Binds the address for clients and starts the threads. Statements go by `view`; what sessions see of nodes goes to
+/// Binds the addresses for clients and starts the threads. Statements go by `view`; what sessions see of nodes goes to
 /// `sightings`; all ends when `stop` is cancelled.
 ///
 /// # Errors
-/// The address cannot be bound, certificates cannot be used, or the system gives no threads.
+/// An address cannot be bound, certificates cannot be used, or the system gives no threads.
 pub fn start(
     config: Arc<Config>,
     view: Arc<ViewCell>,
@@ -78,7 +80,7 @@ pub fn start(
 /// As [`start`], with certificates that somebody else keeps fresh.
 ///
 /// # Errors
-/// The address cannot be bound, or the system gives no threads.
+/// An address cannot be bound, or the system gives no threads.
 pub fn start_with(
     config: Arc<Config>,
     certificates: Arc<Certificates>,
@@ -86,8 +88,9 @@ pub fn start_with(
     sightings: mpsc::Sender<(NodeId, Sighting)>,
     stop: CancellationToken,
 ) -> io::Result<DataPlane> {
-    let listener = bind(config.listen)?;
-    let address = listener.local_addr()?;
+    let bound = addresses(&config).map(bind).collect::<io::Result<Vec<_>>>()?;
+    let mut listeners = bound.iter().map(StdListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let address = listeners.remove(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { cores } else { config.workers };
     let accounts = Accounts::new(&config.accounts, &config.auth).map_err(io::Error::other)?;
@@ -96,17 +99,22 @@ pub fn start_with(
         Arc::new(Shared::new(config, accounts.clone(), certificates, view, sightings, stop, workers));
     let beat = shared.clone();
     let mut threads = vec![spawn("balancer-beat".to_owned(), move || run_beat(&beat))?];
-    let mut listener = Some(listener);
+    let mut bound = Some(bound);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(HANDOVER)).unzip();
     for (number, receiver) in receivers.into_iter().enumerate() {
-        let accept = listener.take().map(|listener| (listener, senders.clone()));
+        let accept = bound.take().map(|bound| (bound, senders.clone()));
         let of_worker = shared.clone();
         let worker = spawn(format!("balancer-{number}"), move || {
             run_worker(number, of_worker, receiver, accept);
         });
         threads.push(worker.inspect_err(|_| shared.stop.cancel())?);
     }
-    Ok(DataPlane { address, accounts, shared, threads })
+    Ok(DataPlane { address, listeners, accounts, shared, threads })
+}
+
+/// The main one first.
+fn addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    std::iter::once(config.listen).chain(config.listeners.iter().map(|listener| listener.address))
 }
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
@@ -144,15 +152,12 @@ fn bind(address: SocketAddr) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-type Accept = (StdListener, Vec<mpsc::Sender<StdStream>>);
+/// A client that has been accepted, and the number of the listener that it came to; the main one is 0.
+type Arrival = (StdStream, usize);
+type Accept = (Vec<StdListener>, Vec<mpsc::Sender<Arrival>>);
 
 /// One thread's life.
-fn run_worker(
-    number: usize,
-    shared: Arc<Shared>,
-    clients: mpsc::Receiver<StdStream>,
-    accept: Option<Accept>,
-) {
+fn run_worker(number: usize, shared: Arc<Shared>, clients: mpsc::Receiver<Arrival>, accept: Option<Accept>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default());
@@ -166,8 +171,9 @@ fn run_worker(
     };
     runtime.block_on(async move {
         let worker = Worker::start(number, shared.clone());
-        if let Some((listener, senders)) = accept {
-            tokio::task::spawn_local(accept_loop(listener, senders, shared.clone()));
+        let (listeners, senders) = accept.unwrap_or_default();
+        for (number, listener) in listeners.into_iter().enumerate() {
+            tokio::task::spawn_local(accept_loop(listener, number, senders.clone(), shared.clone()));
         }
         take_clients(&worker, clients).await;
         worker.sessions_ended(GRACE).await;
@@ -175,12 +181,12 @@ fn run_worker(
 }
 
 /// Takes the clients that the accept loop hands over, until the stop.
-async fn take_clients(worker: &std::rc::Rc<Worker>, mut clients: mpsc::Receiver<StdStream>) {
+async fn take_clients(worker: &std::rc::Rc<Worker>, mut clients: mpsc::Receiver<Arrival>) {
     loop {
         tokio::select! {
             () = worker.shared.stop.cancelled() => return,
             client = clients.recv() => match client {
-                Some(client) => worker.take(client),
+                Some((client, listener)) => worker.take(client, listener),
                 None => return,
             }
         }
@@ -188,7 +194,12 @@ async fn take_clients(worker: &std::rc::Rc<Worker>, mut clients: mpsc::Receiver<
 }
 
 /// Accepts until the stop. A failing `accept` (no file descriptors left) is tried again a little later.
-async fn accept_loop(listener: StdListener, senders: Vec<mpsc::Sender<StdStream>>, shared: Arc<Shared>) {
+async fn accept_loop(
+    listener: StdListener,
+    number: usize,
+    senders: Vec<mpsc::Sender<Arrival>>,
+    shared: Arc<Shared>,
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -202,7 +213,7 @@ async fn accept_loop(listener: StdListener, senders: Vec<mpsc::Sender<StdStream>
             accepted = listener.accept() => accepted.and_then(|(stream, _)| stream.into_std()),
         };
         match accepted {
-            Ok(stream) => hand_over(stream, &senders, &shared).await,
+            Ok(stream) => hand_over((stream, number), &senders, &shared).await,
             Err(error) => {
                 tracing::warn!(%error, "a client could not be accepted");
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -212,11 +223,11 @@ async fn accept_loop(listener: StdListener, senders: Vec<mpsc::Sender<StdStream>
 }
 
 /// Gives a client to the thread with the fewest sessions.
-async fn hand_over(stream: StdStream, senders: &[mpsc::Sender<StdStream>], shared: &Shared) {
+async fn hand_over(client: Arrival, senders: &[mpsc::Sender<Arrival>], shared: &Shared) {
     let least = (0..senders.len()).min_by_key(|at| shared.sessions[*at].load(Relaxed)).unwrap_or(0);
     shared.sessions[least].fetch_add(1, Relaxed);
     shared.clients.fetch_add(1, Relaxed);
-    if senders[least].send(stream).await.is_err() {
+    if senders[least].send(client).await.is_err() {
         shared.sessions[least].fetch_sub(1, Relaxed);
         shared.clients.fetch_sub(1, Relaxed);
     }

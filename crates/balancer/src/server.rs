@@ -209,7 +209,8 @@ impl Control {
     ) -> Self {
         let first = topology.members.iter().map(|member| member.node.clone()).collect();
         let first = ClusterView { generation: 1, nodes: first, strategy: config.strategy };
-        let view = Arc::new(ViewCell::new(first));
+        let slow_start = Duration::from_millis(config.slow_start_ms);
+        let view = Arc::new(ViewCell::new(first).with_slow_start(slow_start));
         let tasks = TaskTracker::new();
         let ids: Vec<NodeId> = topology.members.iter().map(|member| member.node.id.clone()).collect();
         let (inbox, orders) = mpsc::channel(INBOX);
@@ -393,6 +394,10 @@ mod tests {
             workers: 1,
             strategy: Default::default(),
             consistency: Default::default(),
+            causal: Default::default(),
+            eventual: Default::default(),
+            listeners: Vec::new(),
+            slow_start_ms: 0,
             accounts: vec![account()],
             auth: Default::default(),
             operator: account(),

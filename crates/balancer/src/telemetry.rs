@@ -1,11 +1,20 @@
 //! A live meter a node: counters that sessions and probes raise and everybody else reads. No locks, no allocation.
 
+pub mod freshness;
+pub mod pace;
+pub mod warm_up;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use cluster::replication::gtid::GtidPosition;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use self::freshness::Freshness;
+use self::pace::Pace;
+use self::warm_up::WarmUp;
 
 /// Buckets of [`Latencies`]: 8 an octave from 1 µs to 2³² µs (over an hour).
 const BUCKETS: usize = 8 * 32;
@@ -145,11 +154,25 @@ pub struct Meter {
     pub write_latency: Latencies,
     /// A decaying average of statement latency, in microseconds; 0: none yet.
     pub ewma_us: AtomicU64,
+    /// A decaying peak of statement latency, in microseconds; 0: none yet. Jumps up at once, comes down by an eighth of the
+    /// difference a statement, and by a sixteenth a probe, so that a node that is left alone is forgiven.
+    pub peak_us: AtomicU64,
     // Raised by probes.
     /// The last probe's round trip, in microseconds; 0: none yet.
     pub ping_us: AtomicU64,
     /// How far its data is behind the primary's in milliseconds; negative: unknown.
     pub lag_ms: AtomicI64,
+    /// The same in transactions: what the primary had at its last probe and the node lacks. An upper bound, since sequence
+    /// numbers may have gaps.
+    pub lag_transactions: AtomicU64,
+    /// How far behind its answers were.
+    pub freshness: Freshness,
+    /// How fast it applies; `None`: it is the primary, or nothing is known yet.
+    pub pace: ArcSwapOption<Pace>,
+    /// When the last probe began that has brought [`Meter::applied`]: at least so much was there at that moment.
+    pub probed: ArcSwapOption<Instant>,
+    /// Set while it is new in service.
+    pub warm_up: WarmUp,
     /// How far it has applied, as last seen by a probe or learned by a session (never moves back while the node lives).
     pub applied: ArcSwap<GtidPosition>,
     /// Whether the node answers that it is read-only.
@@ -157,12 +180,30 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Takes one answered statement into the decaying average, with a weight of 1/16.
+    /// Takes one answered statement into the decaying average, with a weight of 1/16, and into the peak.
     pub fn smooth(&self, took: Duration) {
         let us = (took.as_micros() as u64).max(1);
         let old = self.ewma_us.load(Relaxed);
         let new = if old == 0 { us } else { old - old / 16 + us / 16 };
         self.ewma_us.store(new.max(1), Relaxed);
+        let peak = self.peak_us.load(Relaxed);
+        let next = if us >= peak { us } else { peak - (peak - us).div_ceil(8) };
+        self.peak_us.store(next, Relaxed);
+    }
+
+    /// Tells everybody that the node has applied that much.
+    pub fn learned(&self, position: &GtidPosition) {
+        self.applied.rcu(|applied| {
+            let mut applied = GtidPosition::clone(applied);
+            applied.merge(position);
+            applied
+        });
+    }
+
+    /// Lets the peak come down a little; called by each probe.
+    pub fn forgive(&self) {
+        let peak = self.peak_us.load(Relaxed);
+        self.peak_us.store(peak - peak / 16, Relaxed);
     }
 }
 

@@ -85,6 +85,8 @@ pub enum Strategy {
     LeastConnections,
     /// The node with the lowest decaying average, exploring now and then.
     LeastLatency,
+    /// Of two drawn by lot, the one whose decaying peak of latency, times what it has under way, is lower.
+    PeakEwma,
     /// The node that answers probes soonest.
     LowestPing,
     /// Always the primary.
@@ -93,12 +95,13 @@ pub enum Strategy {
 
 impl Strategy {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RoundRobin,
         Self::Random,
         Self::Weighted,
         Self::LeastConnections,
         Self::LeastLatency,
+        Self::PeakEwma,
         Self::LowestPing,
         Self::Direct,
     ];
@@ -111,9 +114,15 @@ impl Strategy {
             Self::Weighted => "weighted",
             Self::LeastConnections => "least_connections",
             Self::LeastLatency => "least_latency",
+            Self::PeakEwma => "peak_ewma",
             Self::LowestPing => "lowest_ping",
             Self::Direct => "direct",
         }
+    }
+
+    /// The strategy of a name, in any case.
+    pub fn of(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|strategy| strategy.as_str().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
@@ -155,13 +164,19 @@ impl ClusterView {
 pub struct ViewCell {
     now: ArcSwap<ClusterView>,
     generation: watch::Sender<u64>,
+    slow_start: Duration,
 }
 
 impl ViewCell {
     /// Starts with a first view.
     pub fn new(first: ClusterView) -> Self {
         let (generation, _) = watch::channel(first.generation);
-        Self { now: ArcSwap::from_pointee(first), generation }
+        Self { now: ArcSwap::from_pointee(first), generation, slow_start: Duration::ZERO }
+    }
+
+    /// From now on, a node that begins to serve gets its full share of the reads only after so long.
+    pub fn with_slow_start(self, over: Duration) -> Self {
+        Self { slow_start: over, ..self }
     }
 
     /// The view of this moment. Hold it for one statement, not across waits.
@@ -176,10 +191,25 @@ impl ViewCell {
 
     /// Replaces the view. Only the executor calls this.
     pub fn publish(&self, mut next: ClusterView) {
-        next.generation = self.now.load().generation + 1;
+        let before = self.now.load();
+        next.generation = before.generation + 1;
+        self.warm_up(&before, &next);
+        drop(before);
         let generation = next.generation;
         self.now.store(Arc::new(next));
         self.generation.send_replace(generation);
+    }
+
+    /// Nodes that serve and did not before have cold caches.
+    fn warm_up(&self, before: &ClusterView, next: &ClusterView) {
+        if self.slow_start.is_zero() {
+            return;
+        }
+        for node in next.replicas() {
+            if before.node(node.index).is_none_or(|old| old.state != NodeState::Serving) {
+                node.meter.warm_up.begin(Instant::now(), self.slow_start);
+            }
+        }
     }
 
     /// A receiver that wakes at each publication.
@@ -202,6 +232,33 @@ impl ViewCell {
                 return Some(view);
             }
             tokio::time::timeout_at(end, generation.changed()).await.ok()?.ok()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::strategy::tests::replicas;
+
+    #[test]
+    fn a_node_that_begins_to_serve_warms_up_and_one_that_goes_on_does_not() {
+        let view = |states: [NodeState; 2]| {
+            let mut nodes = replicas(&[1, 1]);
+            nodes.iter_mut().zip(states).for_each(|(node, state)| node.state = state);
+            ClusterView { generation: 1, nodes, strategy: Strategy::RoundRobin }
+        };
+        let begin = view([NodeState::Serving, NodeState::Standby]);
+        for (over_ms, warms) in [(10_000, [false, true]), (0, [false, false])] {
+            let cell = ViewCell::new(begin.clone()).with_slow_start(Duration::from_millis(over_ms));
+            let next = view([NodeState::Serving, NodeState::Serving]);
+            let meters: Vec<_> = next.nodes.iter().map(|node| node.meter.clone()).collect();
+            cell.publish(next);
+            assert_eq!(
+                meters.iter().map(|meter| meter.warm_up.is_on()).collect::<Vec<_>>(),
+                warms,
+                "{over_ms}"
+            );
         }
     }
 }

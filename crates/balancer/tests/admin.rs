@@ -149,14 +149,15 @@ fn prometheus_can_read(page: &str) {
     for line in page.lines() {
         if let Some(announced) = line.strip_prefix("# TYPE ") {
             let (name, kind) = announced.split_once(' ').expect("a kind");
-            assert!(["counter", "gauge", "summary"].contains(&kind), "{line}");
+            assert!(["counter", "gauge", "summary", "histogram"].contains(&kind), "{line}");
             assert!(!families.contains(&name), "twice: {line}");
             families.push(name);
         } else if !line.starts_with("# HELP ") {
             let (series, value) = line.rsplit_once(' ').expect("a value");
             value.parse::<f64>().unwrap_or_else(|error| panic!("{line}: {error}"));
             let name = series.split('{').next().expect("a name");
-            let family = name.trim_end_matches("_sum").trim_end_matches("_count");
+            let family =
+                ["_sum", "_count", "_bucket"].iter().fold(name, |name, end| name.trim_end_matches(end));
             assert_eq!(families.last(), Some(&family), "{line}");
             assert!(seen.insert(series), "twice: {line}");
         }

@@ -50,6 +50,10 @@ fn config(cluster: &LocalCluster) -> Config {
         workers: 2,
         strategy: Strategy::RoundRobin,
         consistency: Default::default(),
+        causal: Default::default(),
+        eventual: Default::default(),
+        listeners: Vec::new(),
+        slow_start_ms: 0,
         accounts: vec![account(&accounts.shop)],
         auth: Default::default(),
         operator: account(&accounts.operator),
@@ -130,6 +134,7 @@ async fn those_that_look_avoid_the_slow_node_and_the_others_split_as_told() {
         (Strategy::Weighted, 40, 0.22, 0.28),
         (Strategy::LeastConnections, 60, 0.001, 0.40),
         (Strategy::LeastLatency, 60, 0.0, 0.20),
+        (Strategy::PeakEwma, 60, 0.0, 0.20),
         (Strategy::LowestPing, 60, 0.0, 0.0),
     ] {
         let share = share_of_the_slow_one(&mut clients, &view, strategy, each).await;

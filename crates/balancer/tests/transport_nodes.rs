@@ -3,17 +3,23 @@
 mod certificates;
 mod nodes;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use balancer::config::NodesTls;
 use balancer::config::tls::{TlsMode, Verify};
+use balancer::event::EventKind;
+use balancer::server::{self, StartError};
 use balancer::view::NodeState;
 use certificates::Authority;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 use nodes::{Front, Node};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// How long any single thing may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -173,4 +179,69 @@ async fn new_authorities_are_learned_while_it_runs() {
     std::fs::write(&old.ca, both).unwrap();
     front.certificates.reload().unwrap();
     assert_eq!(client.query_first::<u32, _>(on_replica).await.unwrap(), Some(5));
+}
+
+/// A request to the admin API: the status and the body.
+async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let text = format!("{request} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("an answer").unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[tokio::test]
+async fn the_control_plane_reaches_nodes_under_tls_and_reloads_certificates_when_asked() {
+    let papers = Papers::new();
+    let node = papers.node(1, &["db1.example"]).await;
+    let mut root = node.root().await;
+    let user = "CREATE USER operator@'%' IDENTIFIED BY 'o' REQUIRE X509; GRANT ALL ON *.* TO operator@'%'";
+    root.query_drop(format!("SET sql_log_bin=0; {user}")).await.unwrap();
+    papers.authority.sign(&["the balancer"]).write(papers.folder.path(), "own");
+    let text = |tls: &str| {
+        format!(
+            "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n\
+             operator = {{ name = 'operator', password = 'o' }}\n\
+             replication = {{ name = 'repl', password = 'repl' }}\n\
+             accounts = [{{ name = 'shop', password = 'secret' }}]\n\
+             [[nodes]]\nname = 'n1'\naddress = '127.0.0.1:{}'\n\
+             [nodes_tls]\n{}",
+            node.port,
+            tls.replace("DIR", &papers.folder.path().display().to_string())
+        )
+    };
+    let start = async |tls: &str| {
+        server::start(toml::from_str(&text(tls)).expect("settings"), CancellationToken::new()).await
+    };
+    let denied = start("mode = 'required'").await.expect_err("the operator has to show a certificate");
+    assert!(matches!(denied, StartError::Denied { .. }), "{denied}");
+    let own = "mode = 'required'\ncertificate = 'DIR/own.pem'\nkey = 'DIR/own.key'\nca = 'DIR/ca.pem'\n";
+    let denied = start(&format!("{own}verify = 'identity'")).await.expect_err("by address");
+    assert!(denied.to_string().contains("not valid for name"), "{denied}");
+    let missing = start("mode = 'required'\nca = 'DIR/nothing'\nverify = 'ca'").await.expect_err("no file");
+    assert!(
+        missing.to_string().ends_with("nothing: cannot be read: No such file or directory (os error 2)"),
+        "{missing}"
+    );
+    let odd = start("mode = 'preferred'\nca = 'DIR/ca.pem'\nverify = 'ca'").await.expect_err("no sense");
+    assert!(odd.to_string().starts_with("configuration: nodes_tls.mode: "), "{odd}");
+
+    let balancer =
+        start(&format!("{own}verify = 'identity'\nnames = {{ n1 = 'db1.example' }}")).await.unwrap();
+    let mut client = Conn::new(nodes::opts(balancer.address.port(), "shop", "secret")).await.unwrap();
+    assert_eq!(client.query_first::<String, _>(ENCRYPTED).await.unwrap().unwrap(), "TLSv1.3");
+    let admin = balancer.admin_address.unwrap();
+    let (code, body) = ask(admin, "POST /tls/reload").await;
+    assert_eq!((code, body.contains("new connections use")), (200, true), "{body}");
+    std::fs::write(papers.folder.path().join("own.key"), "nothing").unwrap();
+    let (code, body) = ask(admin, "POST /tls/reload").await;
+    assert_eq!((code, body.contains("own.key: holds no private key in PEM")), (422, true), "{body}");
+    let told = balancer.events.after(0);
+    let told: Vec<_> = told.iter().map(|event| (event.kind, event.cause.as_str())).collect();
+    assert!(told.contains(&(EventKind::CertificatesReloaded, "admin API")), "{told:?}");
+    assert!(told.contains(&(EventKind::ActionFailed, "admin API")), "{told:?}");
+    client.query_drop("DO 1").await.unwrap();
+    balancer.shutdown().await;
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 
+use mysql_async::SslOpts;
+
 /// A secret. It shows itself only through [`Password::expose`]; debug output and errors carry `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
@@ -40,17 +42,33 @@ pub struct Account {
     pub user: String,
     /// Its password.
     pub password: Password,
+    /// How its connections are encrypted; `None`: they are not.
+    pub encryption: Option<Encryption>,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// Who is trusted, and what is shown.
+    pub options: SslOpts,
+    /// Whether a server that cannot is refused.
+    pub required: bool,
 }
 
 impl Account {
     /// An account with a known password.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { user: user.into(), password: Password::new(password) }
+        Self { user: user.into(), password: Password::new(password), encryption: None }
     }
 
     /// An account with a new random password.
     pub fn generate(user: impl Into<String>) -> io::Result<Self> {
-        Ok(Self { user: user.into(), password: Password::generate()? })
+        Ok(Self { user: user.into(), password: Password::generate()?, encryption: None })
+    }
+
+    /// The same account with encrypted connections.
+    pub fn encrypted(self, encryption: Option<Encryption>) -> Self {
+        Self { encryption, ..self }
     }
 }
 

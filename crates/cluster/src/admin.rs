@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{Conn, Opts, OptsBuilder, Row};
+use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, Row};
 use tokio::time::timeout;
 
 use crate::account::Account;
@@ -97,7 +97,7 @@ impl Admin {
         account: &Account,
         limit: Duration,
     ) -> Result<Self, AdminError> {
-        let conn = match timeout(limit, Conn::new(options(address, account))).await {
+        let conn = match timeout(limit, log_in(address, account)).await {
             Err(_) => return Err(AdminError::TimedOut { address, what: "login", limit }),
             Ok(Err(reason)) => {
                 let (user, reason) = (account.user.clone(), reason.to_string());
@@ -217,8 +217,23 @@ impl Admin {
 }
 
 /// Settings of an admin connection: always TCP, no extra round trips at login.
+/// A new connection, encrypted as the account asks for it.
+pub async fn log_in(address: SocketAddr, account: &Account) -> Result<Conn, Error> {
+    match Conn::new(options(address, account)).await {
+        Err(Error::Driver(DriverError::NoClientSslFlagFromServer)) if !is_required(account) => {
+            Conn::new(options(address, &account.clone().encrypted(None))).await
+        }
+        other => other,
+    }
+}
+
+fn is_required(account: &Account) -> bool {
+    account.encryption.as_ref().is_some_and(|encryption| encryption.required)
+}
+
 fn options(address: SocketAddr, account: &Account) -> Opts {
     OptsBuilder::default()
+        .ssl_opts(account.encryption.as_ref().map(|encryption| encryption.options.clone()))
         .ip_or_hostname(address.ip().to_string())
         .tcp_port(address.port())
         .user(Some(account.user.clone()))

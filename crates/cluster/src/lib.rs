@@ -21,7 +21,7 @@ pub mod program;
 pub mod provision;
 pub mod replication;
 
-pub use account::{Account, Accounts, Password};
+pub use account::{Account, Accounts, Encryption, Password};
 pub use admin::{Admin, AdminError};
 pub use cache::Cache;
 pub use capacity::{AppliedCapacity, Capacity, CapacityMode};

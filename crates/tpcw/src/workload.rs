@@ -85,6 +85,12 @@ pub struct Balancer {
     pub strategy: balancer::view::Strategy,
     /// What a read may miss.
     pub consistency: balancer::config::Consistency,
+    /// Reads that have to see something certain.
+    pub causal: balancer::config::Causal,
+    /// Reads that any replica may answer.
+    pub eventual: balancer::config::Eventual,
+    /// A node that begins to serve gets its full share of the reads after so long; 0: at once.
+    pub slow_start_ms: u64,
     /// Probing and judging.
     pub health: balancer::config::Health,
     /// Replacing a primary.

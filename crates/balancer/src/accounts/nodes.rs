@@ -6,16 +6,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use cluster::admin::log_in;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Row};
+use mysql_async::{Error, Row};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Listed;
 use super::host::HostPattern;
 use super::stored::Stored;
-use crate::config::{Account, Config};
-use crate::nodes::mariadb::options;
+use crate::config::Config;
+use crate::nodes::mariadb::operator;
 use crate::wire::auth::Plugin;
 
 /// One node may take so long.
@@ -27,7 +28,7 @@ const NO_TABLE: u16 = 1146;
 pub async fn read(config: &Config) -> Result<Vec<Listed>, String> {
     let mut why = Vec::new();
     for node in &config.nodes {
-        match timeout(LIMIT, ask(node.admin_address(), &config.operator)).await {
+        match timeout(LIMIT, ask(node.admin_address(), operator(config, &node.name))).await {
             Ok(Ok(listed)) => return Ok(listed),
             Ok(Err(error)) => why.push(format!("{}: {error}", node.name)),
             Err(_) => why.push(format!("{}: no answer within {} s", node.name, LIMIT.as_secs())),
@@ -36,9 +37,8 @@ pub async fn read(config: &Config) -> Result<Vec<Listed>, String> {
     Err(why.join("; "))
 }
 
-async fn ask(address: SocketAddr, operator: &Account) -> Result<Vec<Listed>, Error> {
-    let operator = cluster::Account::new(&operator.name, &operator.password);
-    let mut conn = Conn::new(options(address, &operator)).await?;
+async fn ask(address: SocketAddr, operator: cluster::Account) -> Result<Vec<Listed>, Error> {
+    let mut conn = log_in(address, &operator).await?;
     let rows: Result<Vec<(String, String, String)>, Error> =
         conn.query("SELECT User, Host, Priv FROM mysql.global_priv WHERE User <> ''").await;
     let listed = match rows {

@@ -12,6 +12,7 @@ use crate::event::EventKind;
 use crate::executor::Progress;
 use crate::session::roster::SessionRow;
 use crate::telemetry::LatencySnapshot;
+use crate::telemetry::freshness::FreshnessSnapshot;
 use crate::view::{NodeState, Strategy};
 
 /// `GET /status`.
@@ -82,6 +83,15 @@ pub struct NodeRow {
     pub resets: u64,
     /// How far its data is behind; absent when unknown.
     pub lag_ms: Option<f64>,
+    /// The same in transactions.
+    #[serde(default)]
+    pub lag_transactions: Option<u64>,
+    /// How far behind its answers to reads were, up to the last probe; see [`crate::telemetry::freshness`].
+    #[serde(default)]
+    pub freshness: FreshnessSnapshot,
+    /// The part of its share of the reads that it gets: below 1 while it is new in service.
+    #[serde(default = "whole")]
+    pub share: f64,
     /// The last probe's round trip; 0 before the first.
     pub ping_ms: f64,
     /// Whether it refuses writes.
@@ -92,6 +102,10 @@ pub struct NodeRow {
     pub read_latency: LatencySnapshot,
     /// Time of everything else.
     pub write_latency: LatencySnapshot,
+}
+
+fn whole() -> f64 {
+    1.0
 }
 
 /// `GET /sessions?pinned=true&limit=N`.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::api::{NodeRow, Sessions, Status};
 use crate::telemetry::LatencySnapshot;
+use crate::telemetry::freshness::{BEHIND_MS, BEHIND_TRANSACTIONS, Histogram};
 use crate::view::NodeState;
 
 /// Quantiles of latency that are told.
@@ -51,10 +52,27 @@ pub fn text(status: &Status, nodes: &[NodeRow], sessions: &Sessions) -> String {
     page.each(nodes, "tpcw_node_lag_seconds", "gauge", "How far the data is behind", |n| {
         n.lag_ms.map(|ms| ms / 1e3)
     });
+    page.each(nodes, "tpcw_node_lag_transactions", "gauge", "The same in transactions", |n| {
+        n.lag_transactions.map(|n| n as f64)
+    });
+    page.each(nodes, "tpcw_node_share", "gauge", "The part of its share of the reads that it gets", |n| {
+        Some(n.share)
+    });
     page.each(nodes, "tpcw_node_ping_seconds", "gauge", "Round trip of a probe", |n| Some(n.ping_ms / 1e3));
     page.latency(nodes, "tpcw_node_wait_seconds", "Time in line for a connection", |n| &n.waits);
     page.latency(nodes, "tpcw_node_read_seconds", "Time of reads", |n| &n.read_latency);
     page.latency(nodes, "tpcw_node_write_seconds", "Time of other statements", |n| &n.write_latency);
+    let (ms, transactions) = ("tpcw_node_read_behind_seconds", "tpcw_node_read_behind_transactions");
+    page.histogram(nodes, ms, "How far behind the answers to reads were", 1e3, &BEHIND_MS, |n| {
+        &n.freshness.ms
+    });
+    page.histogram(nodes, transactions, "The same in transactions", 1.0, &BEHIND_TRANSACTIONS, |n| {
+        &n.freshness.transactions
+    });
+    let unknown = "tpcw_node_read_behind_unknown_total";
+    page.each(nodes, unknown, "counter", "Answers of which nobody knows how far behind they were", |n| {
+        Some(n.freshness.unknown as f64)
+    });
     page.0
 }
 
@@ -130,6 +148,32 @@ impl Page {
             }
             self.line(format_args!("{name}_sum{{{labels}}} {}", latency.sum_us() as f64 / 1e6));
             self.line(format_args!("{name}_count{{{labels}}} {}", latency.count()));
+        }
+    }
+
+    /// Values are divided by `unit`; the last bucket has no bound.
+    fn histogram(
+        &mut self,
+        nodes: &[NodeRow],
+        name: &str,
+        help: &str,
+        unit: f64,
+        bounds: &[u64],
+        of: impl Fn(&NodeRow) -> &Histogram,
+    ) {
+        self.head(name, "histogram", help);
+        for node in nodes {
+            let (labels, histogram) = (labels(node), of(node));
+            let mut seen = 0;
+            for (bound, count) in bounds.iter().zip(&histogram.counts) {
+                seen += count;
+                let bound = *bound as f64 / unit;
+                self.line(format_args!("{name}_bucket{{{labels},le=\"{bound}\"}} {seen}"));
+            }
+            let count = histogram.count();
+            self.line(format_args!("{name}_bucket{{{labels},le=\"+Inf\"}} {count}"));
+            self.line(format_args!("{name}_sum{{{labels}}} {}", histogram.sum as f64 / unit));
+            self.line(format_args!("{name}_count{{{labels}}} {count}"));
         }
     }
 }

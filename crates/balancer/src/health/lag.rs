@@ -36,6 +36,11 @@ impl PrimaryPast {
         self.seen.clear();
     }
 
+    /// Where the primary was last seen to stand.
+    pub fn tip(&self) -> Option<&GtidPosition> {
+        self.seen.back().map(|(_, position)| position)
+    }
+
     /// For how long a node at `applied` has been behind; `None` while nothing is known of a primary.
     pub fn lag(&self, now: Instant, applied: &GtidPosition) -> Option<Duration> {
         self.seen.back()?;

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cluster::NodeId;
+use cluster::replication::gtid::GtidPosition;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ use crate::config::Health;
 use crate::event::{EventKind, EventLog};
 use crate::nodes::{Answer, Facts};
 use crate::telemetry::Meter;
+use crate::telemetry::freshness::Behind;
+use crate::telemetry::pace::Pace;
 
 /// What is known of one node's health.
 #[derive(Clone, Debug)]
@@ -51,6 +54,19 @@ struct Place {
     sight: Sight,
     judge: Judge,
     meter: Arc<Meter>,
+    /// What the last probe found, for what the reads since then are counted by.
+    last: Last,
+}
+
+/// What the last probe of a node found.
+#[derive(Debug, Default)]
+struct Last {
+    /// Reads answered by then.
+    reads: u64,
+    /// How far behind the node was; `None`: unknown.
+    behind: Option<Behind>,
+    /// Where the primary stood.
+    tip: Option<GtidPosition>,
 }
 
 /// The health of all nodes. Locked for moments only, never while anybody waits.
@@ -88,7 +104,7 @@ impl Board {
             let judge = Judge::new(settings.fall, settings.rise, alive);
             let facts_at = facts.as_ref().map(|_| now);
             let sight = Sight { id, alive, lives: 0, facts, facts_at, evidence, died, up_at: None };
-            Place { sight, judge, meter }
+            Place { sight, judge, meter, last: Last::default() }
         };
         let places = nodes.into_iter().map(place).collect();
         let inner = Inner { places, primary: None, past: PrimaryPast::default() };
@@ -166,22 +182,74 @@ impl Place {
         primary: Option<&NodeId>,
         past: &mut PrimaryPast,
     ) {
-        let meter = &self.meter;
+        let meter = self.meter.clone();
+        let meter = &*meter;
         meter.ping_us.store((ping.as_micros() as u64).max(1), Relaxed);
         meter.read_only.store(facts.read_only, Relaxed);
+        self.count_reads(primary, past, at, &facts.applied);
+        self.forecast(primary, past, at, &facts.applied);
+        meter.forgive();
         // Sessions may have learned more than this probe, which looked earlier; a restarted node may have lost some.
-        if restarted || facts.applied.covers(&meter.applied.load()) {
+        if restarted {
             meter.applied.store(Arc::new(facts.applied.clone()));
-        }
-        let lag = if primary == Some(&self.sight.id) {
-            past.saw(at, &facts.applied);
-            Some(Duration::ZERO)
         } else {
-            past.lag(at, &facts.applied)
-        };
-        meter.lag_ms.store(lag.map_or(-1, |lag| lag.as_millis() as i64), Relaxed);
+            meter.learned(&facts.applied);
+        }
+        // After the position: whoever sees this moment sees at least what was there then.
+        meter.probed.store(Some(Arc::new(at)));
         self.sight.facts = Some(facts);
         self.sight.facts_at = Some(at);
+    }
+
+    /// How far behind the node is, for routing; and how far behind the reads were that it has answered since the last probe.
+    fn count_reads(
+        &mut self,
+        primary: Option<&NodeId>,
+        past: &mut PrimaryPast,
+        at: Instant,
+        applied: &GtidPosition,
+    ) {
+        let behind = if primary == Some(&self.sight.id) {
+            past.saw(at, applied);
+            Some(Behind::default())
+        } else {
+            past.lag(at, applied)
+                .zip(past.tip())
+                .map(|(lag, tip)| Behind { ms: lag.as_millis() as u64, transactions: applied.behind(tip) })
+        };
+        let meter = &self.meter;
+        meter.lag_ms.store(behind.map_or(-1, |behind| behind.ms as i64), Relaxed);
+        meter.lag_transactions.store(behind.map_or(0, |behind| behind.transactions), Relaxed);
+        let reads = meter.reads.load(Relaxed);
+        let worse = match (self.last.behind, behind) {
+            (Some(before), Some(now)) => Some(before.worse(now)),
+            (None, now) => now,
+            (Some(_), None) => None,
+        };
+        meter.freshness.record(reads.saturating_sub(self.last.reads), worse);
+        (self.last.reads, self.last.behind) = (reads, behind);
+    }
+
+    /// How fast the node applies, for reads that may wait for it.
+    fn forecast(
+        &mut self,
+        primary: Option<&NodeId>,
+        past: &PrimaryPast,
+        at: Instant,
+        applied: &GtidPosition,
+    ) {
+        let tip = past.tip();
+        let lag = past.lag(at, applied).filter(|_| primary != Some(&self.sight.id));
+        let pace = lag.map(|lag| match self.meter.pace.load().as_deref() {
+            None => Pace::first(at, lag),
+            Some(pace) => {
+                let before = self.sight.facts.as_ref().map(|facts| &facts.applied);
+                let progress = before.map_or(0, |before| before.behind(applied));
+                pace.next(at, lag, progress, self.last.tip.as_ref() != tip)
+            }
+        });
+        self.meter.pace.store(pace.map(Arc::new));
+        self.last.tip = tip.cloned();
     }
 
     fn turn(&mut self, change: &HealthChange, events: &EventLog) {
@@ -193,6 +261,8 @@ impl Place {
                 sight.evidence.clone_from(evidence);
                 sight.died = Some((*first, now));
                 self.meter.lag_ms.store(-1, Relaxed);
+                self.meter.pace.store(None);
+                self.last.behind = None;
                 let sure = now.saturating_duration_since(*first).as_millis();
                 events.tell(
                     EventKind::NodeDown,
@@ -252,6 +322,33 @@ mod tests {
         assert_eq!((meter.lag_ms.load(Relaxed), meter.ping_us.load(Relaxed)), (0, 80));
         board.take(1, Instant::now(), at_position(3));
         assert_eq!(meter.applied.load().sequence(0), 12, "a living node never moves back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_are_counted_by_how_far_behind_they_were() {
+        let (board, meter) = board();
+        board.set_primary(Some("n1".into()));
+        board.take(0, Instant::now(), at_position(10));
+        board.take(1, Instant::now(), at_position(10));
+        meter.reads.store(100, Relaxed);
+        board.take(1, Instant::now(), at_position(10));
+        assert_eq!(meter.freshness.snapshot().ms.counts[0], 100, "all fresh");
+        board.take(0, Instant::now(), at_position(40));
+        tokio::time::advance(Duration::from_millis(300)).await;
+        meter.reads.store(107, Relaxed);
+        board.take(1, Instant::now(), at_position(15));
+        assert_eq!(meter.lag_transactions.load(Relaxed), 25);
+        // Caught up meanwhile, and counted by what it was behind at the worse end of the interval.
+        meter.reads.store(110, Relaxed);
+        board.take(1, Instant::now(), at_position(40));
+        let told = meter.freshness.snapshot();
+        assert_eq!(
+            (told.ms.counts[6], told.transactions.counts[5], told.ms.sum),
+            (10, 10, 3_000),
+            "{told:?}"
+        );
+        assert_eq!((meter.lag_ms.load(Relaxed), meter.lag_transactions.load(Relaxed)), (0, 0));
+        assert!(meter.pace.load().is_some() && meter.probed.load().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,17 +9,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::admin::log_in;
 use cluster::replication::{self, Status};
-use cluster::{Account, Admin, AdminError, NodeId};
+use cluster::{Account, Admin, AdminError, Encryption, NodeId};
 use futures_util::future::BoxFuture;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row};
+use mysql_async::{ClientIdentity, Conn, DriverError, Error, IoError, Row, SslOpts};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::{Answer, Facts, Following, NodeError, Nodes, Receiving};
-use crate::config::Config;
+use crate::config::tls::{TlsMode, Verify};
+use crate::config::{self, Config, NodesTls};
 
 /// The limit of a statement on an admin connection; steps have their own, shorter ones.
 const STATEMENT: Duration = Duration::from_secs(10);
@@ -35,13 +37,14 @@ const PROBE: &str = "SHOW SLAVE STATUS; SELECT @@global.read_only, @@global.gtid
 /// The servers of a configuration.
 pub struct MariaDb {
     nodes: BTreeMap<NodeId, Link>,
-    operator: Account,
     replication: Account,
 }
 
 /// What is kept of one node.
 struct Link {
     address: SocketAddr,
+    /// Who asks there.
+    operator: Account,
     /// The probe's connection, taken out while it is used: it comes back only with an answer.
     probe: Mutex<Option<Conn>>,
     sleeper: Mutex<Option<Sleeper>>,
@@ -59,16 +62,15 @@ impl Drop for Sleeper {
 impl MariaDb {
     /// The nodes of `config`; nothing is connected yet.
     pub fn new(config: &Config) -> Self {
-        let link = |address| Link { address, probe: Mutex::new(None), sleeper: Mutex::new(None) };
-        let account = |account: &crate::config::Account| Account::new(&account.name, &account.password);
+        let link = |node: &config::Node| Link {
+            address: node.admin_address(),
+            operator: operator(config, &node.name),
+            probe: Mutex::new(None),
+            sleeper: Mutex::new(None),
+        };
         Self {
-            nodes: config
-                .nodes
-                .iter()
-                .map(|node| (NodeId::new(&node.name), link(node.admin_address())))
-                .collect(),
-            operator: account(&config.operator),
-            replication: account(&config.replication),
+            nodes: config.nodes.iter().map(|node| (NodeId::new(&node.name), link(node))).collect(),
+            replication: Account::new(&config.replication.name, &config.replication.password),
         }
     }
 
@@ -77,7 +79,7 @@ impl MariaDb {
     }
 
     async fn admin(&self, node: &NodeId, step: &'static str) -> Result<Admin, NodeError> {
-        let mut admin = Admin::connect(self.link(node).address, &self.operator, LOGIN)
+        let mut admin = Admin::connect(self.link(node).address, &self.link(node).operator, LOGIN)
             .await
             .map_err(failed(node, step))?;
         admin.set_limit(STATEMENT);
@@ -131,7 +133,7 @@ impl Nodes for MariaDb {
             let mut place = link.probe.lock().await;
             let mut conn = match place.take() {
                 Some(conn) => conn,
-                None => match Conn::new(options(link.address, &self.operator)).await {
+                None => match log_in(link.address, &link.operator).await {
                     Ok(conn) => conn,
                     Err(error) => return complaint(error),
                 },
@@ -152,7 +154,7 @@ impl Nodes for MariaDb {
             let link = self.link(node);
             let mut place = link.sleeper.lock().await;
             let sleeper = place.get_or_insert_with(|| {
-                Sleeper(tokio::spawn(sleep_there(options(link.address, &self.operator))))
+                Sleeper(tokio::spawn(sleep_there(link.address, link.operator.clone())))
             });
             let broke = (&mut sleeper.0).await.unwrap_or(false);
             *place = None;
@@ -285,6 +287,8 @@ fn complaint(error: Error) -> Answer {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof => Answer::Broken(text),
+            // Its certificate is not accepted, or it does not accept ours.
+            io::ErrorKind::InvalidData => Answer::Denied(text),
             _ => Answer::Silent,
         },
         Error::Driver(DriverError::ConnectionClosed) => Answer::Broken(text),
@@ -293,8 +297,8 @@ fn complaint(error: Error) -> Answer {
 }
 
 /// Sleeps in the server until the connection breaks (true) or there is none (false).
-async fn sleep_there(opts: Opts) -> bool {
-    let Ok(Ok(mut conn)) = timeout(LOGIN, Conn::new(opts)).await else { return false };
+async fn sleep_there(address: SocketAddr, operator: Account) -> bool {
+    let Ok(Ok(mut conn)) = timeout(LOGIN, log_in(address, &operator)).await else { return false };
     loop {
         match conn.query_drop("DO SLEEP(3600)").await {
             Ok(()) | Err(Error::Server(_)) => {}
@@ -303,18 +307,29 @@ async fn sleep_there(opts: Opts) -> bool {
     }
 }
 
-/// How an account connects to a server from here.
-pub fn options(address: SocketAddr, account: &Account) -> Opts {
-    OptsBuilder::default()
-        .ip_or_hostname(address.ip().to_string())
-        .tcp_port(address.port())
-        .user(Some(account.user.clone()))
-        .pass(Some(account.password.expose()))
-        .prefer_socket(false)
-        .max_allowed_packet(Some(16 << 20))
-        .wait_timeout(Some(3600))
-        .stmt_cache_size(Some(0))
-        .into()
+/// The operator's account as it logs in to a node.
+pub fn operator(config: &Config, node: &str) -> Account {
+    let config::Account { name, password } = &config.operator;
+    Account::new(name, password).encrypted(encryption(&config.nodes_tls, node))
+}
+
+/// How the operator's connections to a node are encrypted. The files are read for each connection anew.
+fn encryption(settings: &NodesTls, node: &str) -> Option<Encryption> {
+    let identity = match (&settings.certificate, &settings.key) {
+        (Some(certificate), Some(key)) => {
+            Some(ClientIdentity::new(certificate.clone().into(), key.clone().into()))
+        }
+        _ => None,
+    };
+    let options = SslOpts::default()
+        .with_root_certs(settings.ca.iter().map(|path| path.clone().into()).collect())
+        .with_disable_built_in_roots(settings.ca.is_some())
+        .with_danger_accept_invalid_certs(settings.verify == Verify::None)
+        .with_danger_skip_domain_validation(settings.verify == Verify::Ca)
+        .with_danger_tls_hostname_override(settings.names.get(node).cloned())
+        .with_client_identity(identity);
+    let required = settings.mode == TlsMode::Required;
+    (settings.mode != TlsMode::Off).then_some(Encryption { options, required })
 }
 
 /// The handle of one process's nodes, as the control plane wants it.

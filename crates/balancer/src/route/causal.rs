@@ -1,30 +1,37 @@
-//! Which replicas have applied the session's last write, and for which it pays to wait.
+//! Which replicas have applied what a read needs, and for which it pays to wait.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::replication::gtid::GtidPosition;
+use tokio::time::Instant;
 
 use crate::view::NodeView;
 
-/// A read waits so long at most for a replica to apply the session's last write; then the primary answers it.
-pub const WAIT: Duration = Duration::from_millis(300);
-
-/// Whether the node is known to have applied the write.
-pub fn has_applied(node: &NodeView, write: &GtidPosition) -> bool {
-    write.is_empty() || node.meter.applied.load().covers(write)
+/// Whether the node is known to have applied that much.
+pub fn has_applied(node: &NodeView, position: &GtidPosition) -> bool {
+    position.is_empty() || node.meter.applied.load().covers(position)
 }
 
-/// Whether the node may get there within [`WAIT`]. A node whose lag is unknown may.
-pub fn may_catch_up(node: &NodeView) -> bool {
-    node.meter.lag_ms.load(Relaxed) <= WAIT.as_millis() as i64
+/// How long it will take the node to apply that much, as far as its probes tell: by its speed while it has something to
+/// catch up with, else by the lag that it usually has. `None`: nothing is known of it.
+pub fn expected(node: &NodeView, position: &GtidPosition, now: Instant) -> Option<Duration> {
+    let missing = node.meter.applied.load().behind(position);
+    match node.meter.pace.load().as_ref() {
+        _ if missing == 0 => Some(Duration::ZERO),
+        Some(pace) => Some(pace.expected(missing, now)),
+        None => u64::try_from(node.meter.lag_ms.load(Relaxed)).ok().map(Duration::from_millis),
+    }
 }
 
-/// Tells everybody that the node has applied the write.
-pub fn learned(meter: &crate::telemetry::Meter, write: &GtidPosition) {
-    meter.applied.rcu(|applied| {
-        let mut applied = GtidPosition::clone(applied);
-        applied.merge(write);
-        applied
-    });
+/// How long a read that may wait for `limit` has to expect to wait; `None`: it had better not. A node of which nothing is
+/// known may be there in a moment.
+pub fn worth_waiting(
+    node: &NodeView,
+    position: &GtidPosition,
+    limit: Duration,
+    now: Instant,
+) -> Option<Duration> {
+    let wait = expected(node, position, now).unwrap_or_default();
+    (!limit.is_zero() && wait <= limit).then_some(wait)
 }

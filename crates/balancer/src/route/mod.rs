@@ -1,11 +1,11 @@
 //! A statement, what its session may see, and the view → a node, with the reason.
 
 pub mod causal;
+pub mod promise;
 pub mod replicated;
 pub mod strategy;
 
-use cluster::replication::gtid::GtidPosition;
-
+pub use self::promise::Promise;
 use crate::config::Consistency;
 use crate::sql::classify::{Kind, Marks, Statement};
 use crate::sql::hint;
@@ -26,6 +26,10 @@ pub struct Plan {
     pub role: Option<hint::Kind>,
     /// The strategy that a hint asks for.
     pub strategy: Option<Strategy>,
+    /// The consistency that a hint asks for.
+    pub consistency: Option<Consistency>,
+    /// A hint hands over a token.
+    pub token: bool,
 }
 
 impl Plan {
@@ -34,19 +38,21 @@ impl Plan {
         let node = statement.hint.node.and_then(|name| {
             view.nodes.iter().find(|node| node.id.as_str().as_bytes() == name).map(|node| node.index)
         });
-        Self { node, ..Self::plain(statement.kind, statement.marks, statement.reason) }
-            .with(statement.hint.role, statement.hint.strategy)
+        let hint = statement.hint;
+        Self {
+            node,
+            role: hint.role,
+            strategy: hint.strategy,
+            consistency: hint.consistency,
+            token: hint.token.is_some(),
+            ..Self::plain(statement.kind, statement.marks, statement.reason)
+        }
     }
 
     /// A plan without a hint.
     pub fn plain(kind: Kind, marks: Marks, reason: &'static str) -> Self {
-        Self { kind, marks, reason, node: None, role: None, strategy: None }
-    }
-
-    fn with(mut self, role: Option<hint::Kind>, strategy: Option<Strategy>) -> Self {
-        self.role = role;
-        self.strategy = strategy;
-        self
+        let (node, role, strategy, consistency) = (None, None, None, None);
+        Self { kind, marks, reason, node, role, strategy, consistency, token: false }
     }
 
     /// Whether it may be run again when its node died before anything of its answer was passed on.
@@ -60,10 +66,10 @@ impl Plan {
 pub struct Context<'a> {
     /// The topology.
     pub view: &'a ClusterView,
-    /// What reads are promised.
-    pub consistency: Consistency,
-    /// How far the session's own writes have come.
-    pub last_write: &'a GtidPosition,
+    /// What a read is promised.
+    pub promise: Promise<'a>,
+    /// How the session's reads are spread; `None`: as everybody's.
+    pub strategy: Option<Strategy>,
     /// Each statement commits by itself.
     pub autocommit: bool,
     /// Nodes that have just failed this statement, a bit each by number.
@@ -93,7 +99,7 @@ pub struct Route {
 pub enum To {
     /// The node with this number.
     Node(usize),
-    /// That node, once it has applied the session's last write.
+    /// That node, once it has applied what the read needs.
     WhenApplied(usize),
     /// It needs the primary, and there is none now.
     NoPrimary,

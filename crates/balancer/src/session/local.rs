@@ -5,11 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::route::{Context, Plan, Route, To, replicated};
 use crate::sql::classify::classify_as;
+use crate::telemetry::Meter;
+use crate::telemetry::freshness::{BEHIND_MS, BEHIND_TRANSACTIONS};
 use crate::view::ClusterView;
 use crate::wire::resultset::ResultSet;
 
 use super::Session;
 use super::client::Gone;
+use super::own;
 use super::roster::SessionRow;
 
 /// Sessions that are shown at most.
@@ -17,7 +20,7 @@ const SHOWN: usize = 10_000;
 
 impl Session {
     /// Sends a result of the balancer's own.
-    async fn send_result(&mut self, result: &ResultSet) -> Result<(), Gone> {
+    pub(super) async fn send_result(&mut self, result: &ResultSet) -> Result<(), Gone> {
         let packets = result.packets(self.client.sequence, self.client.capabilities, self.state.status);
         Ok(self.client.stream.write_all(&packets).await?)
     }
@@ -43,16 +46,35 @@ impl Session {
             let text = self.client.payload().get(1 + at..).unwrap_or_default();
             let statement = classify_as(text, self.state.manner);
             let plan = Plan::of(&statement, &view);
-            let kind = format!("{:?}", plan.kind).to_lowercase();
             let route = self.would_go(&plan, &view);
             let node = match route.to {
                 To::Node(index) | To::WhenApplied(index) => view.node(index).map(|node| node.id.to_string()),
                 To::NoPrimary | To::Nobody => None,
             };
             let tied = self.tied.is_some().then(|| self.state.pins().to_string());
+            let behind = own::behind(&route, &view);
+            let wait = own::expected_wait_ms(self, &plan, &route, &view);
             ResultSet {
-                columns: vec!["kind", "node", "reason", "tied_by"],
-                rows: vec![vec![Some(kind), node, Some(route.reason.to_owned()), tied]],
+                columns: vec![
+                    "kind",
+                    "node",
+                    "reason",
+                    "tied_by",
+                    "consistency",
+                    "lag_ms",
+                    "lag_transactions",
+                    "wait_ms",
+                ],
+                rows: vec![vec![
+                    Some(own::class(&plan)),
+                    node,
+                    Some(route.reason.to_owned()),
+                    tied,
+                    Some(self.reads.level(&plan).as_str().to_owned()),
+                    behind.map(|(ms, _)| ms.to_string()),
+                    behind.map(|(_, transactions)| transactions.to_string()),
+                    wait.map(|ms| ms.to_string()),
+                ]],
             }
         };
         self.send_result(&result).await
@@ -64,11 +86,11 @@ impl Session {
         }
         let context = Context {
             view,
-            consistency: self.worker.shared.config.consistency,
-            last_write: &self.state.last_write,
+            promise: self.reads.promise(plan, &self.state.last_write),
+            strategy: self.reads.strategy,
             autocommit: self.state.autocommit(),
             tried: 0,
-            behind: self.worker.behind(),
+            behind: self.worker.behind() | self.reads.behind(),
         };
         replicated::decide(plan, &context, &mut self.worker.spread.borrow_mut())
     }
@@ -139,6 +161,7 @@ fn status(view: &ClusterView, pinned: &[SessionRow]) -> ResultSet {
         .into_iter()
         .map(Some)
         .chain([(lag >= 0).then(|| lag.to_string()), Some(meter.applied.load().to_string())])
+        .chain(freshness(meter, lag >= 0))
         .collect()
     });
     ResultSet {
@@ -160,7 +183,23 @@ fn status(view: &ClusterView, pinned: &[SessionRow]) -> ResultSet {
             "ping_ms",
             "lag_ms",
             "applied",
+            "lag_transactions",
+            "reads_behind_p50_ms",
+            "reads_behind_p99_ms",
+            "reads_behind_p99_transactions",
         ],
         rows: rows.collect(),
     }
+}
+
+/// How far behind the node is, and how far its answers were, in transactions and milliseconds.
+fn freshness(meter: &Meter, known: bool) -> [Option<String>; 4] {
+    let answers = meter.freshness.snapshot();
+    let text = |figure: Option<u64>| figure.map(|figure| figure.to_string());
+    [
+        known.then(|| meter.lag_transactions.load(Relaxed).to_string()),
+        text(answers.ms.quantile(0.5, &BEHIND_MS)),
+        text(answers.ms.quantile(0.99, &BEHIND_MS)),
+        text(answers.transactions.quantile(0.99, &BEHIND_TRANSACTIONS)),
+    ]
 }

@@ -8,7 +8,9 @@ mod local;
 pub mod login;
 pub mod logins;
 pub mod memory;
+mod own;
 pub mod prepared;
+pub mod reads;
 pub mod relay;
 pub mod roster;
 pub mod seats;
@@ -26,6 +28,7 @@ use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
 use self::prepared::{Prepared, Statement};
+use self::reads::Reads;
 use self::roster::Card;
 use self::seats::Seat;
 use self::state::{State, Tied};
@@ -53,20 +56,22 @@ pub struct Session {
     /// What the client says of itself.
     pub attributes: Attributes,
     state: State,
+    reads: Reads,
     prepared: Prepared,
     tied: Option<Tied>,
+    listener: usize,
     card: Rc<Card>,
     seat: Seat,
 }
 
-/// Serves one client until it leaves.
-pub async fn serve(worker: Rc<Worker>, stream: TcpStream) {
+/// Serves one client of a listener until it leaves.
+pub async fn serve(worker: Rc<Worker>, stream: TcpStream, listener: usize) {
     let _ = stream.set_nodelay(true);
     let id = worker.shared.next_id.fetch_add(1, Relaxed);
     let mut client = Client::new(Transport::plain(stream), id, worker.shared.memory.clone());
     match begin(&worker, &mut client).await {
         Ok((logged_in, seat)) => {
-            let mut session = Session::new(worker, client, logged_in, seat);
+            let mut session = Session::new(worker, client, listener, logged_in, seat);
             if let Err(Gone::Malformed(error)) = session.run().await {
                 tracing::debug!(client = id, %error, "a client broke the protocol");
             }
@@ -119,7 +124,7 @@ impl Drop for Session {
 }
 
 impl Session {
-    fn new(worker: Rc<Worker>, client: Client, logged_in: LoggedIn, seat: Seat) -> Self {
+    fn new(worker: Rc<Worker>, client: Client, listener: usize, logged_in: LoggedIn, seat: Seat) -> Self {
         let card = worker.roster.enter(client.id, &logged_in.account.name, client.stream.peer_addr().ok());
         let key = Key {
             account: logged_in.account.id,
@@ -131,9 +136,23 @@ impl Session {
             None => worker.fresh.clone(),
         };
         let state = State::new(image, logged_in.collation);
+        let reads = Reads::new(&worker.shared.config, &worker.shared.listeners[listener]);
         let prepared = Prepared::new(worker.shared.memory.clone());
         let LoggedIn { account, attributes, .. } = logged_in;
-        Self { worker, client, key, account, attributes, state, prepared, tied: None, card, seat }
+        Self {
+            worker,
+            client,
+            key,
+            account,
+            attributes,
+            state,
+            reads,
+            prepared,
+            tied: None,
+            listener,
+            card,
+            seat,
+        }
     }
 
     /// The command loop.
@@ -215,10 +234,14 @@ impl Session {
     /// A text.
     async fn query(&mut self) -> Result<(), Gone> {
         let plan = self.plan(&self.client.payload()[1..]);
+        if plan.token && !self.take_hinted_token().await? {
+            return Ok(());
+        }
         match plan.kind {
             Kind::Status => self.show_status().await,
             Kind::Sessions => self.show_sessions().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
+            Kind::Own(own) => self.own(own).await,
             Kind::Kill => self.no_kill().await,
             _ => self.perform(Work::Command, plan).await,
         }
@@ -242,7 +265,13 @@ impl Session {
 
     async fn prepare(&mut self) -> Result<(), Gone> {
         let plan = self.plan(&self.client.payload()[1..]);
-        if matches!(plan.kind, Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Kill) {
+        if plan.token && !self.take_hinted_token().await? {
+            return Ok(());
+        }
+        if matches!(
+            plan.kind,
+            Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Own(_) | Kind::Kill
+        ) {
             let message = "This command is not supported in the prepared statement protocol yet";
             return self.client.error(1295, "HY000", message).await;
         }
@@ -386,6 +415,8 @@ impl Session {
         let last_write = std::mem::take(&mut self.state.last_write);
         self.state = State::new(image, self.key.collation);
         self.state.last_write = last_write;
+        let shared = &self.worker.shared;
+        self.reads.reset(&shared.config, &shared.listeners[self.listener]);
     }
 
     /// Logs in again.

@@ -24,7 +24,7 @@ use super::roster::{ASKS, Ask, Asker, Roster};
 use super::seats::Seats;
 use crate::accounts::Accounts;
 use crate::accounts::known::Known;
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::pool::budget::Budgets;
 use crate::pool::connect::{Connection, Key, connect};
 use crate::pool::image::Image;
@@ -42,7 +42,7 @@ use crate::wire::compression::Packers;
 use crate::wire::handshake::Greeting;
 
 /// A node that a read has waited for in vain is not waited for again for so long.
-const BEHIND: Duration = Duration::from_secs(1);
+pub const BEHIND: Duration = Duration::from_secs(1);
 
 /// What clients are shown as the server: what the nodes show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,8 @@ impl Face {
 pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
+    /// Where clients connect, with what is promised there; the main one first.
+    pub listeners: Vec<Listener>,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
     /// How clients are met and nodes are reached under TLS.
@@ -118,11 +120,14 @@ impl Shared {
         stop: CancellationToken,
         workers: usize,
     ) -> Self {
+        let main = Listener::plain(config.listen);
+        let listeners = std::iter::once(main).chain(config.listeners.iter().cloned()).collect();
         let budgets = Arc::new(Budgets::new(config.pool.max, workers));
         let memory = Arc::new(Memory::new(config.limits.memory_bytes));
         let (asks, asked): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(ASKS)).unzip();
         Self {
             config,
+            listeners,
             accounts,
             certificates,
             view,
@@ -209,14 +214,14 @@ impl Worker {
         worker
     }
 
-    /// Takes a client that has just been accepted.
-    pub fn take(self: &Rc<Self>, client: StdStream) {
+    /// Takes a client that has just been accepted by the listener of that number.
+    pub fn take(self: &Rc<Self>, client: StdStream, listener: usize) {
         let ended = Ended { worker: self.clone() };
         let Ok(stream) = TcpStream::from_std(client) else { return };
         let worker = self.clone();
         // Ends with its client; at the stop, with the runtime that drops it.
         tokio::task::spawn_local(async move {
-            super::serve(worker, stream).await;
+            super::serve(worker, stream, listener).await;
             drop(ended);
         });
     }

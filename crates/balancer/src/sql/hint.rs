@@ -1,7 +1,9 @@
-//! A comment in a statement that asks for a node, a role or a strategy: `/* tpcw: role=primary */`.
+//! A comment in a statement that asks for a node, a role, a strategy or a consistency: `/* tpcw: role=primary */`; or that
+//! hands over a token: `/* tpcw: token=0-1-270 */`.
 //!
 //! Hints move reads only. No comment sends a write to a replica.
 
+use crate::config::Consistency;
 use crate::view::Strategy;
 
 /// What a comment asks for.
@@ -13,6 +15,10 @@ pub struct Hint<'a> {
     pub role: Option<Kind>,
     /// This strategy, for this statement.
     pub strategy: Option<Strategy>,
+    /// This promise, for this statement.
+    pub consistency: Option<Consistency>,
+    /// What the session's reads have to see from now on: another session's token.
+    pub token: Option<&'a [u8]>,
 }
 
 /// Kinds of nodes that can be asked for.
@@ -25,24 +31,43 @@ pub enum Kind {
 }
 
 impl<'a> Hint<'a> {
-    /// Reads the inside of a comment: `key=value` pairs between blanks or commas. Unknown ones ask for nothing.
+    /// Reads the inside of a comment: `key=value` pairs between blanks or commas. Unknown ones ask for nothing. A token has
+    /// commas of its own, so only a blank or a comma before another pair ends it.
     pub fn read(text: &'a [u8]) -> Self {
         let mut hint = Self::default();
-        for pair in text.split(|byte| byte.is_ascii_whitespace() || *byte == b',') {
+        for pair in pairs(text) {
             let Some(equals) = memchr::memchr(b'=', pair) else { continue };
             let (key, value) = (&pair[..equals], &pair[equals + 1..]);
             match key {
                 b"node" => hint.node = Some(value),
                 b"role" if value == b"primary" => hint.role = Some(Kind::Primary),
                 b"role" if value == b"replica" => hint.role = Some(Kind::Replica),
-                b"strategy" => {
-                    hint.strategy = Strategy::ALL.into_iter().find(|s| s.as_str().as_bytes() == value);
-                }
+                b"strategy" => hint.strategy = Strategy::of(value),
+                b"consistency" => hint.consistency = Consistency::of(value),
+                b"token" => hint.token = Some(value),
                 _ => {}
             }
         }
         hint
     }
+}
+
+/// The pairs between blanks, and between those commas after which a key begins.
+fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let ends = |at: usize| {
+            rest[at].is_ascii_whitespace()
+                || rest[at] == b',' && !rest.get(at + 1).is_some_and(u8::is_ascii_digit)
+        };
+        let end = (0..rest.len()).find(|at| ends(*at)).unwrap_or(rest.len());
+        let pair = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(pair)
+    })
 }
 
 #[cfg(test)]
@@ -55,6 +80,10 @@ mod tests {
         assert_eq!(Hint::read(b"role=primary").role, Some(Kind::Primary));
         let both = Hint::read(b"strategy=random, role=replica");
         assert_eq!((both.strategy, both.role), (Some(Strategy::Random), Some(Kind::Replica)));
+        let level = Hint::read(b"consistency=Monotonic,token=0-1-270,1-2-3,node=n3");
+        assert_eq!((level.consistency, level.node), (Some(Consistency::Monotonic), Some(&b"n3"[..])));
+        assert_eq!(level.token, Some(&b"0-1-270,1-2-3"[..]));
+        assert_eq!(Hint::read(b"token= role=primary").token, Some(&b""[..]));
         assert_eq!(Hint::read(b"role=king node strategy=best"), Hint::default());
     }
 }

@@ -3,3 +3,4 @@
 pub mod classify;
 pub mod hint;
 pub mod lexer;
+pub mod own;

@@ -3,12 +3,14 @@
 mod least_connections;
 mod least_latency;
 mod lowest_ping;
+mod peak_ewma;
 mod random;
 mod round_robin;
 mod weighted;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::SeedableRng;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use tokio::time::Instant;
 
 use crate::view::{NodeView, Strategy};
 
@@ -78,8 +80,31 @@ impl Spread {
         }
     }
 
-    /// Chooses one; `None` of none.
+    /// Chooses one; `None` of none. A node that warms up gives up a part of what falls to it.
     pub fn pick<'a>(&mut self, strategy: Strategy, nodes: Nodes<'_, 'a>) -> Option<&'a NodeView> {
+        let chosen = self.among(strategy, nodes)?;
+        // The fewest connections for their weight: there the weight warms up, since whoever gives up a statement for having
+        // little to do would be chosen for the next.
+        let weighs = strategy == Strategy::LeastConnections;
+        if nodes.len() < 2 || weighs || !chosen.meter.warm_up.is_on() {
+            return Some(chosen);
+        }
+        Some(self.beside(strategy, nodes, chosen))
+    }
+
+    /// The one that fell to its lot, or one of those that are warm.
+    fn beside<'a>(&mut self, strategy: Strategy, nodes: Nodes<'_, 'a>, chosen: &'a NodeView) -> &'a NodeView {
+        let share = chosen.meter.warm_up.share(Instant::now());
+        // 53 bits fill the fraction of a double.
+        if ((self.random.next_u64() >> 11) as f64) < share * (1u64 << 53) as f64 {
+            return chosen;
+        }
+        let mut warm = Chosen::default();
+        nodes.iter().filter(|node| !node.meter.warm_up.is_on()).for_each(|node| warm.add(node));
+        self.among(strategy, warm.nodes()).unwrap_or(chosen)
+    }
+
+    fn among<'a>(&mut self, strategy: Strategy, nodes: Nodes<'_, 'a>) -> Option<&'a NodeView> {
         if nodes.len() < 2 {
             return nodes.iter().next();
         }
@@ -89,6 +114,7 @@ impl Spread {
             Strategy::Weighted => weighted::pick(&mut self.credits, nodes),
             Strategy::LeastConnections => least_connections::pick(&mut self.turn, nodes),
             Strategy::LeastLatency => least_latency::pick(&mut self.random, nodes),
+            Strategy::PeakEwma => peak_ewma::pick(&mut self.random, nodes),
             Strategy::LowestPing => lowest_ping::pick(nodes),
         };
         Some(nodes.at(place))
@@ -160,6 +186,8 @@ pub(crate) mod tests {
             (Strategy::LeastConnections, [1, 1, 1], [700, 700, 700], [1300, 1300, 1300]),
             (Strategy::LeastConnections, [1, 1, 2], [500, 500, 1200], [1000, 1000, 1700]),
             (Strategy::LeastLatency, [1, 1, 1], [10, 10, 10], [2980, 2980, 2980]),
+            (Strategy::PeakEwma, [1, 1, 1], [800, 800, 800], [1200, 1200, 1200]),
+            (Strategy::PeakEwma, [1, 1, 4], [300, 300, 1300], [900, 900, 2200]),
         ] {
             let shares = shares(strategy, &replicas(&weights), &even, 3000);
             assert_eq!(shares.iter().sum::<usize>(), 3000);
@@ -172,12 +200,19 @@ pub(crate) mod tests {
     #[test]
     fn one_slow_node_gets_less_where_the_strategy_looks() {
         let slow = [500, 500, 10_000];
-        for (strategy, most) in [(Strategy::LeastConnections, 1000), (Strategy::LeastLatency, 120)] {
+        for (strategy, least, most) in [
+            (Strategy::LeastConnections, 1, 1000),
+            (Strategy::LeastLatency, 1, 120),
+            // Three pairs can be drawn; the slow one never wins its two.
+            (Strategy::PeakEwma, 1, 30),
+            // These do not look.
+            (Strategy::RoundRobin, 1000, 1000),
+            (Strategy::Weighted, 1000, 1000),
+            (Strategy::Random, 900, 1100),
+        ] {
             let shares = shares(strategy, &replicas(&[1, 1, 1]), &slow, 3000);
-            assert!(shares[2] < most && shares[2] > 0, "{strategy:?}: {shares:?}");
+            assert!((least..=most).contains(&shares[2]), "{strategy:?}: {shares:?}");
         }
-        let shares = shares(Strategy::RoundRobin, &replicas(&[1, 1, 1]), &slow, 3000);
-        assert_eq!(shares, [1000, 1000, 1000], "round robin does not look");
     }
 
     #[test]
@@ -186,6 +221,50 @@ pub(crate) mod tests {
         shares(Strategy::LeastLatency, &nodes, &[500, 10_000], 2000);
         let after = shares(Strategy::LeastLatency, &nodes, &[500, 100], 6000);
         assert!(after[1] > 1500, "{after:?}");
+    }
+
+    #[test]
+    fn one_slow_answer_is_enough_and_probes_forgive_it() {
+        let nodes = replicas(&[1, 1]);
+        shares(Strategy::PeakEwma, &nodes, &[500, 500], 1000);
+        nodes[1].meter.smooth(Duration::from_millis(50));
+        assert_eq!(shares(Strategy::PeakEwma, &nodes, &[500, 500], 1000)[1], 0, "it has stalled once");
+        (0..100).for_each(|_| nodes[1].meter.forgive());
+        let after = shares(Strategy::PeakEwma, &nodes, &[500, 500], 1000);
+        assert!(after[1] > 300, "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_node_gets_its_share_gradually_under_every_strategy() {
+        for strategy in Strategy::ALL.into_iter().filter(|s| *s != Strategy::Direct) {
+            let nodes = replicas(&[1, 1, 1]);
+            // The strategies that look would choose the new one.
+            nodes.iter().for_each(|node| node.meter.ping_us.store(100, Relaxed));
+            nodes[2].meter.ping_us.store(50, Relaxed);
+            let even = [500, 500, 400];
+            let whole = shares(strategy, &nodes, &even, 6000)[2] as f64;
+            nodes[2].meter.warm_up.begin(Instant::now(), Duration::from_secs(10));
+            // With four statements under way, the fewest connections for a weight come in large steps.
+            let slack = if strategy == Strategy::LeastConnections { 0.35 } else { 0.15 };
+            let mut last = 0.0;
+            for (ms, share) in [(0, 0.05), (2_500, 0.25), (2_500, 0.5), (2_500, 0.75), (2_600, 1.0)] {
+                tokio::time::advance(Duration::from_millis(ms)).await;
+                let got = shares(strategy, &nodes, &even, 6000)[2] as f64 / whole;
+                assert!((got - share).abs() < slack, "{strategy:?}: {got} of its share instead of {share}");
+                assert!(got > last - 0.1, "{strategy:?}: {got} after {last}");
+                last = got;
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_node_that_is_alone_gets_all() {
+        let nodes = replicas(&[1]);
+        nodes[0].meter.warm_up.begin(Instant::now(), Duration::from_secs(1000));
+        assert_eq!(shares(Strategy::Random, &nodes, &[500], 100), [100]);
+        let two = replicas(&[1, 1]);
+        two.iter().for_each(|node| node.meter.warm_up.begin(Instant::now(), Duration::from_secs(1000)));
+        assert_eq!(shares(Strategy::RoundRobin, &two, &[500, 500], 100), [50, 50], "all are new");
     }
 
     #[test]

@@ -9,9 +9,10 @@ use crate::pool::ask::AskError;
 use crate::pool::connect::ConnectError;
 use crate::pool::lease::Lease;
 use crate::pool::{Place, PoolError, Want};
-use crate::route::{Context, Plan, Route, To, causal, replicated};
+use crate::route::{Context, Plan, Route, To, replicated};
 use crate::session::Session;
 use crate::session::client::Gone;
+use crate::session::worker::BEHIND;
 use crate::sql::classify::{Kind, Marks};
 use crate::view::{ClusterView, NodeView};
 
@@ -26,6 +27,9 @@ impl Session {
             }
             let generation = view.generation;
             let route = self.route(plan, attempts, &view);
+            if self.reads.explain {
+                self.keep_decision(plan, route, &view);
+            }
             let (index, wait) = match route.to {
                 To::Node(_) if needs_primary(plan) && !attempts.may_go(self) => {
                     drop(view);
@@ -72,13 +76,13 @@ impl Session {
             if !wait {
                 return Ok(Some(lease));
             }
-            match self.has_applied(&mut lease).await {
+            match self.has_applied(plan, &mut lease).await {
                 Ok(true) => return Ok(Some(lease)),
                 Ok(false) => lease.release(self.client.id, false, Instant::now()),
                 // Dropped: a late answer must never meet another question.
                 Err(_) => attempts.tried |= Context::bit(index),
             }
-            worker.is_behind(index);
+            self.waited_in_vain(index);
         }
     }
 
@@ -89,11 +93,11 @@ impl Session {
         }
         let context = Context {
             view,
-            consistency: self.worker.shared.config.consistency,
-            last_write: &self.state.last_write,
+            promise: self.reads.promise(plan, &self.state.last_write),
+            strategy: self.reads.strategy,
             autocommit: self.state.autocommit(),
             tried: attempts.tried,
-            behind: self.worker.behind(),
+            behind: self.worker.behind() | self.reads.behind(),
         };
         replicated::decide(&wanted, &context, &mut self.worker.spread.borrow_mut())
     }
@@ -128,17 +132,26 @@ impl Session {
         self.worker.pools.try_take_serial(node, serial, &self.key, self.client.id)
     }
 
-    /// Waits until the node has applied the session's last write.
-    async fn has_applied(&self, lease: &mut Lease) -> Result<bool, AskError> {
-        let write = &self.state.last_write;
-        let seconds = causal::WAIT.as_secs_f64();
-        let text = format!("SELECT MASTER_GTID_WAIT('{write}',{seconds})");
-        let answer = lease.value(text.as_bytes(), causal::WAIT + Duration::from_secs(1)).await?;
+    /// Waits until the node has applied what the session's reads need.
+    async fn has_applied(&self, plan: &Plan, lease: &mut Lease) -> Result<bool, AskError> {
+        let promise = self.reads.promise(plan, &self.state.last_write);
+        let (needs, seconds) = (promise.needs, promise.wait.as_secs_f64());
+        let text = format!("SELECT MASTER_GTID_WAIT('{needs}',{seconds})");
+        let answer = lease.value(text.as_bytes(), promise.wait + Duration::from_secs(1)).await?;
         let applied = answer.as_deref() == Some("0");
         if applied {
-            causal::learned(&lease.meter, write);
+            lease.meter.learned(needs);
         }
         Ok(applied)
+    }
+
+    /// Notes it for the thread, or for the session alone if the wait was of its own making.
+    fn waited_in_vain(&mut self, index: usize) {
+        if self.reads.waits_as_all_do(&self.worker.shared.config) {
+            self.worker.is_behind(index);
+        } else {
+            self.reads.is_behind(Context::bit(index), BEHIND);
+        }
     }
 
     /// What to do when a pool gives no connection; `false` when the client has been told.

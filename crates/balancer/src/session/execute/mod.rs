@@ -5,6 +5,7 @@ mod attempts;
 mod find;
 mod flight;
 mod loss;
+mod monotonic;
 mod send;
 mod settle;
 
@@ -79,6 +80,9 @@ impl Session {
             // Lives up to the end of the attempt: whoever drains the node sees no gap between two statements.
             let mut tied = self.tied.take();
             let was_tied = tied.is_some();
+            if was_tied && self.reads.explain {
+                self.keep_tied_decision(&plan, tied.as_ref().and_then(Tied::node));
+            }
             let mut lease = match &mut tied {
                 Some(tied) => tied.lend(),
                 None => match self.find(&plan, &mut attempts).await? {

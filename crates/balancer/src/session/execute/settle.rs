@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Work;
+use crate::config::Consistency;
 use crate::pool::ask::AskError;
 use crate::pool::image::Image;
 use crate::pool::lease::Lease;
@@ -29,7 +30,13 @@ impl Session {
     ) -> Result<(), Gone> {
         let ran = !matches!(work, Work::Prepare(_) | Work::FieldList);
         let stays = self.state.take(plan, ran, &mut seen, &mut lease);
-        if self.tend(&mut lease, work, plan, &seen).await.is_err() {
+        let tended = match self.tend(&mut lease, work, plan, &seen).await {
+            Ok(()) if ran && self.reads.level(plan) == Consistency::Monotonic => {
+                self.note_read(&mut lease, plan, &seen, stays).await
+            }
+            tended => tended,
+        };
+        if tended.is_err() {
             // The statement is done and answered; only the connection is of no use any more.
             if stays {
                 self.state.lost = self.state.in_transaction().then(|| lease.id.clone());

@@ -2,7 +2,7 @@
 
 use super::names::{FUNCTIONS, GLUED, KEYWORDS, has};
 use super::tokens::Upper;
-use super::{Marks, One};
+use super::{Kind, Marks, One, Own};
 
 /// How a name stands before its parenthesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,9 @@ pub(super) fn system_variable(one: One, name: &[u8]) -> One {
         | b"SERVER_UUID" | b"SERVER_UID" | b"PORT" | b"SOCKET" | b"DATADIR" | b"PID_FILE"
         | b"REPORT_HOST" | b"REPORT_PORT" | b"IN_TRANSACTION" => {
             on_primary(one, Marks::NONE, "asks about one server")
+        }
+        name if name.starts_with(b"TPCW_") && one.kind == Kind::Read => {
+            One { kind: Kind::Own(Own::Select), reason: "the balancer's own", ..one }
         }
         name if name.starts_with(b"GTID_") || name.starts_with(b"RPL_") => {
             on_primary(one, Marks::NONE, "asks about one server")

@@ -4,8 +4,11 @@ use super::definition::definition;
 use super::set::set;
 use super::tokens::{Tokens, Upper};
 use super::walk::{Names, finish, finish_with};
-use super::{Kind, Marks, One};
+use super::{Kind, Marks, One, Own};
 use crate::sql::lexer::Token;
+
+/// Why the balancer answers.
+const OWN: &str = "the balancer's own";
 
 /// One statement, from its first token up to the semicolon.
 pub(super) fn statement(first: Token<'_>, tokens: &mut Tokens<'_>) -> One {
@@ -74,8 +77,13 @@ fn show(tokens: &mut Tokens<'_>) -> One {
         word = tokens.word();
     }
     let one = match word.get() {
-        b"TPCW" if tokens.peek_word().get() == b"STATUS" => One::new(Kind::Status, "the balancer's own"),
-        b"TPCW" if tokens.peek_word().get() == b"SESSIONS" => One::new(Kind::Sessions, "the balancer's own"),
+        b"TPCW" => match tokens.peek_word().get() {
+            b"STATUS" => One::new(Kind::Status, OWN),
+            b"SESSIONS" => One::new(Kind::Sessions, OWN),
+            b"TOKEN" => One::new(Kind::Own(Own::Token), OWN),
+            b"ROUTE" => One::new(Kind::Own(Own::Route), OWN),
+            _ => One::new(Kind::Read, "asks about one server").with(Marks::PRIMARY),
+        },
         b"TABLES" | b"TABLE" | b"COLUMNS" | b"FIELDS" | b"INDEX" | b"INDEXES" | b"KEYS" | b"CREATE"
         | b"DATABASES" | b"SCHEMAS" | b"COLLATION" | b"CHARACTER" | b"CHARSET" | b"ENGINES" | b"TRIGGERS"
         | b"PROCEDURE" | b"FUNCTION" | b"PACKAGE" | b"EVENTS" | b"PRIVILEGES" => reads(),

@@ -38,8 +38,23 @@ pub enum Kind {
     Sessions,
     /// `EXPLAIN ROUTE …`: the balancer answers; the statement begins at this byte.
     ExplainRoute(usize),
+    /// `SHOW tpcw TOKEN`, `SET tpcw_…` and their like: the balancer answers.
+    Own(Own),
     /// `KILL`: node connections are not the client's to kill.
     Kill,
+}
+
+/// Statements about the session's reads, which no server would understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// `SHOW tpcw TOKEN`: how far the session's reads have to see.
+    Token,
+    /// `SHOW tpcw ROUTE`: where the statement before went, and why.
+    Route,
+    /// `SET tpcw_… = …`.
+    Set,
+    /// `SELECT @@tpcw_…`.
+    Select,
 }
 
 /// What else is known of a statement, as a set of bits.

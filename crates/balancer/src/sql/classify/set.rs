@@ -3,7 +3,7 @@
 use super::functions::{Call, function, raise, system_variable};
 use super::tokens::{Tokens, Upper};
 use super::walk::finish;
-use super::{Kind, Marks, One, kinds};
+use super::{Kind, Marks, One, Own, kinds};
 use crate::sql::lexer::Token;
 
 /// SET: which of the many.
@@ -89,11 +89,17 @@ fn call(one: One, previous: Token<'_>, tokens: &mut Tokens<'_>) -> One {
 
 /// A variable that is set, or a word before it.
 fn set_target(one: One, name: &[u8], scoped: bool) -> One {
+    if one.kind == Kind::Own(Own::Set) {
+        return one;
+    }
+    let last = Upper::of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name));
+    if last.get().starts_with(b"TPCW_") {
+        return One { kind: Kind::Own(Own::Set), reason: "the balancer's own", ..one };
+    }
     let global = Upper::of(name.split(|byte| *byte == b'.').next().unwrap_or(name));
     if matches!(global.get(), b"GLOBAL" | b"PERSIST" | b"PERSIST_ONLY") {
         return One { kind: Kind::Write, reason: "sets a global variable", ..one.with(Marks::COMMITS) };
     }
-    let last = Upper::of(name.rsplit(|byte| *byte == b'.').next().unwrap_or(name));
     match last.get() {
         b"LAST_INSERT_ID"
         | b"IDENTITY"

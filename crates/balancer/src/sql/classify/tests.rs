@@ -17,6 +17,10 @@ fn tell(text: &str) -> String {
         Kind::Status => "status",
         Kind::Sessions => "sessions",
         Kind::ExplainRoute(_) => "explain-route",
+        Kind::Own(Own::Token) => "token",
+        Kind::Own(Own::Route) => "route",
+        Kind::Own(Own::Set) => "own-set",
+        Kind::Own(Own::Select) => "own-select",
         Kind::Kill => "kill",
     }
     .to_owned();
@@ -170,6 +174,20 @@ fn statements_are_told_apart() {
         ("show TPCW status;", "status"),
         ("SHOW tpcw SESSIONS", "sessions"),
         ("EXPLAIN ROUTE DELETE FROM t", "explain-route"),
+        ("SHOW tpcw TOKEN", "token"),
+        ("SHOW tpcw ROUTE;", "route"),
+        ("SHOW tpcw WEATHER", "read primary"),
+        ("SET tpcw_consistency = 'monotonic'", "own-set"),
+        ("SET SESSION tpcw_token='0-1-5'", "own-set"),
+        ("set @@session.tpcw_explain=1", "own-set"),
+        ("SET @@GLOBAL.tpcw_strategy=random", "own-set"),
+        ("SET NAMES utf8mb4, tpcw_explain=1", "own-set"),
+        ("SET tpcw_explain=1; SELECT 1", "write"),
+        ("SET @tpcw_consistency = 1", "write variables"),
+        ("SELECT @@tpcw_token", "own-select"),
+        ("SELECT @@session.tpcw_consistency, @@tpcw_strategy", "own-select"),
+        ("SELECT @tpcw_token, tpcw_token FROM t", "read"),
+        ("INSERT INTO t SELECT @@tpcw_token", "write"),
     ] {
         assert_eq!(tell(text), what, "{text}");
     }
