@@ -8,8 +8,9 @@ use crate::{
     ReportError, RunDir,
     record::{
         AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, MANIFEST_FILE,
-        Manifest, NodeRow, OUTCOME_FILE, Outcome, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE,
-        TAG_WRITE, ThinkRow, TransitionRow, new_histogram, read_histograms, read_json, read_table,
+        Manifest, NodeRow, OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ,
+        TAG_SERVICE, TAG_WRITE, ThinkRow, TransitionRow, new_histogram, read_histograms, read_json,
+        read_table,
     },
 };
 
@@ -32,6 +33,8 @@ pub struct Folder {
     pub fine: Vec<FineRow>,
     /// `generator.csv`.
     pub generator: Vec<GeneratorRow>,
+    /// `resources.csv`.
+    pub resources: Vec<ResourceRow>,
     /// `think_times.csv`.
     pub thinks: Vec<ThinkRow>,
     /// `transitions.csv`.
@@ -85,6 +88,7 @@ impl Folder {
             errors: read_table(path)?,
             fine: read_table(path)?,
             generator: read_table(path)?,
+            resources: read_table(path)?,
             thinks: read_table(path)?,
             transitions: read_table(path)?,
             audit: read_json(&run.file(AUDIT_FILE))?,

@@ -14,7 +14,7 @@ use report::record::{
 };
 
 use super::collector::Totals;
-use super::slice::{PAGES, Slice};
+use super::slice::{Bin, PAGES, Slice};
 
 /// The tables that grow while a run goes on.
 #[derive(Debug)]
@@ -154,7 +154,11 @@ fn error_rows(second: u32, slice: &Slice) -> Vec<ErrorRow> {
 fn fine_rows(second: u32, slice: &Slice) -> Vec<FineRow> {
     let start = u64::from(second) * 1000;
     let bins = (0..).map(|bin| start + bin * FINE_BIN_MS).zip(&slice.bins);
-    bins.map(|(ms, bin)| FineRow { ms, ok: bin.ok, errors: bin.errors, writes_ok: bin.writes_ok }).collect()
+    bins.map(|(ms, bin)| {
+        let Bin { ok, errors, writes_ok, reconnects } = *bin;
+        FineRow { ms, ok, errors, writes_ok, reconnects }
+    })
+    .collect()
 }
 
 fn generator_row(frame: &Frame, slice: &Slice) -> GeneratorRow {

@@ -8,6 +8,7 @@ pub(crate) mod collector;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod nodes;
+pub(crate) mod resources;
 pub(crate) mod slice;
 pub(crate) mod tally;
 

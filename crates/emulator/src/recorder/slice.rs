@@ -23,6 +23,7 @@ pub(crate) struct Bin {
     pub ok: u64,
     pub errors: u64,
     pub writes_ok: u64,
+    pub reconnects: u64,
 }
 
 /// A page that ended well.
@@ -121,6 +122,11 @@ impl Slice {
         record(&mut self.late, late);
     }
 
+    pub(crate) fn reconnect(&mut self, bin: usize) {
+        self.reconnects += 1;
+        self.bins[bin].reconnects += 1;
+    }
+
     /// Counts a think time, given in means.
     pub(crate) fn think(&mut self, means: f64) {
         let bucket = ((means * 10.0).ceil() as usize).saturating_sub(1);
@@ -166,6 +172,7 @@ impl Slice {
             mine.ok += theirs.ok;
             mine.errors += theirs.errors;
             mine.writes_ok += theirs.writes_ok;
+            mine.reconnects += theirs.reconnects;
         }
         self.reconnects += other.reconnects;
         self.given_up += other.given_up;

@@ -114,7 +114,7 @@ impl Tally {
 
     /// A connection was made in place of a lost one.
     pub fn reconnected(&self, now: Instant) {
-        self.at(now, |slice, _| slice.reconnects += 1);
+        self.at(now, Slice::reconnect);
     }
 
     /// A page was given up.

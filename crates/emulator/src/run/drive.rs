@@ -19,6 +19,7 @@ use crate::recorder::collector::{Collector, Parts, Totals};
 use crate::recorder::events::EventLog;
 use crate::recorder::files::Files;
 use crate::recorder::nodes::NodeWatch;
+use crate::recorder::resources::Resources;
 use crate::recorder::tally::Tally;
 use crate::schedule::perform::Performer;
 use crate::session::Crew;
@@ -89,11 +90,21 @@ pub(crate) async fn drive<T: Target>(
         ended: ended.clone(),
         progress,
     });
-    let (browsed, (), collected) = tokio::join!(
+    let resources = match place {
+        // A clock that is paused would run ahead of whoever is asked.
+        Place::Here(_) => None,
+        Place::Threads(_) => {
+            let (control, target) = (plan.control.clone(), &plan.target);
+            Some(Resources::create(&plan.folder, control, target, start, started)?)
+        }
+    };
+    let (browsed, (), collected, used) = tokio::join!(
         browse(conductor, &ended, reports, &ends),
         perform(&plan, events, start, &ends),
         collect(collector, &ends, &stop),
+        watch_resources(resources, &ends, &stop),
     );
+    used?;
     let (totals, files) = collected?;
     ending::write(&plan, started, browsed, &totals, &files, crew.ledger.path())
 }
@@ -127,6 +138,17 @@ async fn collect<T>(
     stop: &CancellationToken,
 ) -> Result<(Totals, Files), RunError> {
     collector.run(ends.pages.clone()).await.inspect_err(|_| stop.cancel())
+}
+
+/// What each part of the experiment uses, until the last page.
+async fn watch_resources(
+    resources: Option<Resources>,
+    ends: &Ends,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let Some(resources) = resources else { return Ok(()) };
+    let written = resources.run(ends.pages.clone()).await;
+    written.map_err(RunError::Folder).inspect_err(|_| stop.cancel())
 }
 
 fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Result<Crew<T>, RunError> {

@@ -30,6 +30,9 @@ pub struct Outcome {
     pub pages_given_up: u64,
     /// Tries of pages that ended after the load's last second, well or not; they are in no table.
     pub tries_after_end: u64,
+    /// Why the run could not be recorded to its end; none when it could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// More for people.
     pub notes: Vec<String>,
 }

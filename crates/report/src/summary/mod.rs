@@ -64,6 +64,9 @@ fn figures(folder: &Folder) -> Summary {
     let measured: Vec<&SecondRow> = folder.measured().collect();
     let measured_s = measured.len() as u32;
     let interactions = measured.iter().map(|s| s.interactions).sum();
+    let errors_by_class = errors_by_class(folder, &measured);
+    let mut outcomes = errors_by_class.clone();
+    outcomes.insert("ok".to_owned(), interactions);
     Summary {
         schema_version: SCHEMA_VERSION,
         label: folder.manifest.label.clone(),
@@ -74,7 +77,8 @@ fn figures(folder: &Folder) -> Summary {
         measured_s,
         interactions,
         errors: measured.iter().map(|s| s.errors).sum(),
-        errors_by_class: errors_by_class(folder, &measured),
+        outcomes,
+        errors_by_class,
         wips: round3(interactions as f64 / f64::from(measured_s.max(1))),
         latency_ms: latency(&folder.latencies.all),
         service_ms: known(&folder.latencies.service),

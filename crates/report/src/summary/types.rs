@@ -31,7 +31,9 @@ pub struct Summary {
     pub interactions: u64,
     /// Tries that did not.
     pub errors: u64,
-    /// The same by class.
+    /// How tries ended, each in exactly one way: `ok`, or the class of its failure. Their sum is `interactions` + `errors`.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Those that failed, by class.
     pub errors_by_class: BTreeMap<String, u64>,
     /// Interactions that ended well, a second.
     pub wips: f64,
@@ -201,9 +203,15 @@ pub struct EventSummary {
     /// when it was not back while the event was followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovered_90_ms: Option<f64>,
+    /// The same until throughput was back at 99 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered_99_ms: Option<f64>,
     /// Interactions fewer than the baseline promised until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interactions_lost: Option<f64>,
+    /// Browsers that had to connect anew while the event was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconnects: Option<u64>,
     /// Tries that failed while the event was followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<u64>,
