@@ -4,6 +4,7 @@ mod conductor;
 mod drive;
 mod ending;
 mod knock;
+mod reserve;
 #[cfg(test)]
 mod tests;
 

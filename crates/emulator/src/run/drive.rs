@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conductor::Conductor;
 use super::ending::{self, Browsed};
+use super::reserve::Reserve;
 use super::{Live, RunError, RunOutcome, RunPlan};
 use crate::generator::Threads;
 use crate::ledger::{Ledger, base36};
@@ -65,6 +66,7 @@ pub(crate) async fn drive<T: Target>(
     let visitors = plan.workload.arrivals.map_or(0.0, |arrivals| arrivals.visitors(plan.workload.mix));
     let (started, start) = (SystemTime::now(), Instant::now());
     let crew = Arc::new(Crew { visitors, ..crew(target, &plan, started, start)? });
+    let reserve = Reserve::create(&plan.folder)?;
     let events = Arc::new(EventLog::create(&plan.folder, start)?);
     let files = Files::create(&plan.folder, started)?;
     let tallies: Vec<_> = (0..place.workers()).map(|_| Arc::new(Tally::new(start))).collect();
@@ -104,9 +106,13 @@ pub(crate) async fn drive<T: Target>(
         collect(collector, &ends, &stop),
         watch_resources(resources, &ends, &stop),
     );
-    used?;
-    let (totals, files) = collected?;
-    ending::write(&plan, started, browsed, &totals, &files, crew.ledger.path())
+    let written = used.and(collected).and_then(|(totals, files)| {
+        ending::write(&plan, started, browsed, &totals, &files, crew.ledger.path())
+    });
+    if let Err(error) = &written {
+        reserve.tell(error);
+    }
+    written
 }
 
 /// The load, and the last pages after it.

@@ -62,6 +62,7 @@ fn told(outcome: &RunOutcome, crowds: CrowdReport, totals: &Totals) -> Outcome {
         stale_after_reconnect: outcome.stale_after_reconnect,
         pages_given_up: totals.whole.given_up,
         tries_after_end: totals.after_end,
+        failed: None,
         notes: crowds.notes,
     }
 }
