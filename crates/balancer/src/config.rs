@@ -382,6 +382,8 @@ pub struct Limits {
     pub idle_ms: u64,
     /// A read that waits longer for a node's answer is given up and tried elsewhere; 0: never.
     pub read_ms: u64,
+    /// A statement that a node works on for longer is ended there, with error 1969; the end of a transaction is not. 0: never.
+    pub statement_ms: u64,
     /// Clients at a time that have not logged in; beyond, the ones that take longest are cut.
     pub logins: usize,
     /// What all sessions may hold in buffers in all, in bytes, not counting the first 64 KiB of each: long commands, kept
@@ -436,6 +438,7 @@ impl Default for Limits {
             login_ms: 10_000,
             idle_ms: 0,
             read_ms: 0,
+            statement_ms: 0,
             logins: 1_000,
             memory_bytes: 1 << 30,
             accounts: BTreeMap::new(),

@@ -78,7 +78,7 @@ impl Raw {
     }
 
     /// Reads until the other side hangs up.
-    async fn to_the_end(&mut self) -> Vec<u8> {
+    async fn read_to_end(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         let _ = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut all)).await.expect("it hangs up");
         all
@@ -114,7 +114,7 @@ impl Witness {
     }
 
     /// All strangers are gone, with whatever they held at the node; newcomers are served.
-    async fn is_alone(mut self) {
+    async fn stays_alone(mut self) {
         self.works().await;
         tokio::time::timeout(PATIENCE, async {
             while self.front.plane.clients() > 1 {
@@ -164,11 +164,11 @@ async fn strangers_before_the_login_are_cut_off() {
     ] {
         let mut raw = Raw::connect(&witness.front).await;
         raw.send(bytes).await;
-        let told = raw.to_the_end().await;
+        let told = raw.read_to_end().await;
         assert!(told.len() < 400, "a greeting and an error at most: {}", told.escape_ascii());
         witness.works().await;
     }
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }
 
 #[tokio::test]
@@ -186,13 +186,13 @@ async fn broken_packets_end_their_own_session_with_an_error() {
     ] {
         let mut raw = Raw::logged_in(&witness.front).await;
         raw.send(bytes).await;
-        let told = raw.to_the_end().await;
+        let told = raw.read_to_end().await;
         let [low, high] = code.to_le_bytes();
         let found = memchr::memmem::find(&told, &[0xFF, low, high, b'#']);
         assert!(found.is_some(), "{code} is told: {}", told.escape_ascii());
         witness.works().await;
     }
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn clients_that_vanish_leave_nothing_behind() {
             witness.works().await;
         }
     }
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }
 
 #[tokio::test]
@@ -254,7 +254,7 @@ async fn commands_that_are_pipelined_are_answered_in_their_order() {
     }
     drop(raw);
     witness.works().await;
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }
 
 #[tokio::test]
@@ -277,7 +277,7 @@ async fn commands_at_the_border_of_a_packet_are_whole() {
         assert_eq!(raw.packet().await.unwrap()[0], 0);
         witness.works().await;
     }
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }
 
 #[tokio::test]
@@ -294,7 +294,7 @@ async fn one_that_does_not_read_slows_only_itself() {
         witness.works().await;
     }
     drop(idle);
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }
 
 /// Conversations that were good once. How many is set by `TPCW_CONVERSATIONS`.
@@ -338,5 +338,5 @@ async fn mutated_conversations_harm_nobody_else() {
             assert_eq!(told.unwrap(), Some(1), "seed {SEED}, conversation {conversation}");
         }
     }
-    witness.is_alone().await;
+    witness.stays_alone().await;
 }

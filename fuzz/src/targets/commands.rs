@@ -11,16 +11,21 @@ pub fn run(data: &[u8]) {
     let _ = Command::of(data);
     values(data);
     let parameters = data.first().map_or(0, |first| u16::from(*first) * 3);
-    if let Ok(Some(types)) = prepared::types(data, parameters) {
-        assert_eq!(types.len(), 2 * usize::from(parameters));
+    for bulk in [false, true] {
+        execute(data, bulk, parameters);
     }
-    if prepared::id(data).is_ok()
-        && let Ok(None) = prepared::types(data, parameters)
-        && parameters > 0
-    {
-        let types = vec![3; 2 * usize::from(parameters)];
-        let with = prepared::with_types(data, parameters, &types);
-        assert_eq!(prepared::types(&with, parameters), Ok(Some(&*types)), "types can be put in");
+}
+
+/// Types are found whole, and where there are none they can be put in.
+fn execute(data: &[u8], bulk: bool, parameters: u16) {
+    match prepared::types(data, bulk, parameters) {
+        Ok(Some(types)) => assert_eq!(types.len(), 2 * usize::from(parameters)),
+        Ok(None) if parameters > 0 => {
+            let types = vec![3; 2 * usize::from(parameters)];
+            let with = prepared::with_types(data, bulk, parameters, &types);
+            assert_eq!(prepared::types(&with, bulk, parameters), Ok(Some(&*types)), "types can be put in");
+        }
+        Ok(None) | Err(_) => {}
     }
 }
 

@@ -98,9 +98,25 @@ impl Connection {
         }))
     }
 
-    /// Prepares a text for this connection, in the state that the text belongs to, and remembers it.
-    pub async fn prepare(&mut self, text: &Rc<Text>) -> Result<u32, AskError> {
-        self.enter(&text.image).await?;
+    /// Allows several statements in one text, or one only: it becomes a connection of that kind.
+    pub async fn set_multi_statements(&mut self, on: bool) -> Result<(), AskError> {
+        // Answered with an end of definitions, without any.
+        self.ask(Command::SetOption, &[u8::from(!on), 0], Expect::Definitions, LIMIT).await?;
+        self.key.capabilities = self.key.capabilities.with(Capabilities::MULTI_STATEMENTS, on);
+        Ok(())
+    }
+
+    /// Prepares a text for this connection, in the state that the text belongs to, and remembers it. `keeps`: the
+    /// session on it has more state than its image, so that nothing may be unset, only changed.
+    pub async fn prepare(&mut self, text: &Rc<Text>, keeps: bool) -> Result<u32, AskError> {
+        match self.image.to_prepare(&text.image) {
+            Some(image) if image == *self.image => {}
+            Some(image) if image.variables.iter().all(|(name, _)| self.image.get(name).is_some()) => {
+                self.enter(&image.into()).await?;
+            }
+            _ if keeps => {}
+            _ => self.enter(&text.image).await?,
+        }
         let answer = self.ask(Command::Prepare, &text.sql, Expect::Prepared, LIMIT).await?;
         let first = packets(&answer).next().unwrap_or_default();
         let prepared = Prepared::read(first)?;
@@ -108,16 +124,21 @@ impl Connection {
         Ok(prepared.id)
     }
 
+    /// Closes a statement on the node; nothing is answered to that.
+    pub async fn close_statement(&mut self, id: u32) -> Result<(), AskError> {
+        let mut packet = Vec::new();
+        let mut payload = vec![Command::CloseStatement as u8];
+        payload.extend_from_slice(&id.to_le_bytes());
+        put_packet(&mut packet, 0, &payload);
+        Ok(self.stream.write_all(&packet).await?)
+    }
+
     /// Notes a prepared statement, and closes the one that it pushes out.
     pub async fn remember(&mut self, text: &Rc<Text>, id: u32) -> Result<(), AskError> {
-        if let Some(closed) = self.statements.put(text, id) {
-            let mut packet = Vec::new();
-            let mut payload = vec![Command::CloseStatement as u8];
-            payload.extend_from_slice(&closed.to_le_bytes());
-            put_packet(&mut packet, 0, &payload);
-            self.stream.write_all(&packet).await?;
+        match self.statements.put(text, id) {
+            Some(closed) => self.close_statement(closed).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Brings the node's session into a state.

@@ -37,6 +37,25 @@ impl Image {
         Some(&self.variables[at].1)
     }
 
+    /// The state in which a text of another state is to be prepared on a connection in this one, so that nothing has to be
+    /// unset: schema, and what decides how texts are read. `None`: something would have to be.
+    pub fn to_prepare(&self, text: &Self) -> Option<Self> {
+        const READING: [&str; 4] =
+            ["sql_mode", "character_set_client", "character_set_connection", "collation_connection"];
+        let mut image = self.clone();
+        if text.schema.is_some() {
+            image.schema = text.schema.clone();
+        }
+        for name in READING {
+            match (self.get(name), text.get(name)) {
+                (_, Some(value)) => image.set(name, value),
+                (Some(_), None) => return None,
+                (None, None) => {}
+            }
+        }
+        Some(image)
+    }
+
     /// How long the session may be idle, if it has said so itself: `wait_timeout`, in seconds.
     pub fn wait_timeout(&self) -> Option<Duration> {
         self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
@@ -127,6 +146,17 @@ mod tests {
         assert!(plain.leads_to(&shop) && shop.leads_to(&shop));
         assert!(!shop.leads_to(&plain));
         assert!(!image(None, &[("time_zone", "x")]).leads_to(&shop));
+    }
+
+    #[test]
+    fn a_text_is_prepared_as_it_was_read_first() {
+        let here = image(Some("tpcw"), &[("time_zone", "+01:00"), ("sql_mode", "")]);
+        let then = image(Some("other"), &[("sql_mode", "ANSI_QUOTES"), ("autocommit", "OFF")]);
+        let expected = image(Some("other"), &[("time_zone", "+01:00"), ("sql_mode", "ANSI_QUOTES")]);
+        assert_eq!(here.to_prepare(&then), Some(expected));
+        assert_eq!(here.to_prepare(&image(None, &[])), None, "sql_mode cannot be unset");
+        let zone = image(Some("tpcw"), &[("time_zone", "+01:00")]);
+        assert_eq!(zone.to_prepare(&image(None, &[])), Some(zone.clone()));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use self::node::NodePool;
 use crate::accounts::known::Known;
 use crate::config::Config;
 use crate::telemetry::{Meter, Sighting};
-use crate::tls::Certificates;
+use crate::tls::{Certificates, ToNode};
 use crate::view::{ClusterView, NodeState, NodeView};
 
 /// Who waits for a connection looks again, and calls the other threads again, at least this often.
@@ -131,6 +131,11 @@ impl Pools {
         nodes[index].get_or_insert_with(make).clone()
     }
 
+    /// How connections to a node are encrypted.
+    pub fn to_node(&self, place: &Place) -> Option<ToNode> {
+        self.certificates.to_node(place.id.as_str(), place.address.ip())
+    }
+
     /// Tells the judge about a node.
     pub fn sighted(&self, id: &NodeId, sighting: Sighting) {
         let _ = self.sightings.try_send((id.clone(), sighting));
@@ -201,7 +206,7 @@ impl Pools {
     ) -> Result<Lease, PoolError> {
         self.serial.set(self.serial.get() + 1);
         let limit = Duration::from_millis(self.config.pool.connect_ms);
-        let tls = self.certificates.to_node(place.id.as_str(), place.address.ip());
+        let tls = self.to_node(place);
         let made = connect::connect(place, account, *want.key, self.serial.get(), tls, limit).await;
         let connection = made.inspect_err(|error| {
             if error.is_sign_of_death() {

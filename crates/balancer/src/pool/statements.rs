@@ -42,10 +42,19 @@ impl Texts {
         if known.len() >= 1024 && known.len().is_power_of_two() {
             known.retain(|_, text| text.strong_count() > 0);
         }
-        self.next.set(self.next.get() + 1);
-        let text = Rc::new(Text { number: self.next.get(), sql: sql.into(), image: image.clone() });
+        let text = self.number(sql, image);
         known.insert(key, Rc::downgrade(&text));
         text
+    }
+
+    /// A copy with a number of its own, which shares no statement on any node with the others.
+    pub fn separate(&self, text: &Text) -> Rc<Text> {
+        self.number(&text.sql, &text.image)
+    }
+
+    fn number(&self, sql: &[u8], image: &Rc<Image>) -> Rc<Text> {
+        self.next.set(self.next.get() + 1);
+        Rc::new(Text { number: self.next.get(), sql: sql.into(), image: image.clone() })
     }
 }
 
@@ -56,6 +65,8 @@ pub struct OnNode {
     pub id: u32,
     /// Which client's types were bound to its parameters last; 0: none.
     pub bound: u64,
+    /// The client's statement that has a cursor open on it, by the client's id; 0: none.
+    pub cursor: u32,
     used: u64,
 }
 
@@ -78,16 +89,21 @@ impl Statements {
     /// Notes a statement that has just been prepared; returns the id of one that has to be closed for it.
     pub fn put(&mut self, text: &Rc<Text>, id: u32) -> Option<u32> {
         self.clock += 1;
-        let statement = OnNode { id, bound: 0, used: self.clock };
+        let statement = OnNode { id, bound: 0, cursor: 0, used: self.clock };
         if let Some((_, before)) = self.known.insert(text.number, (text.clone(), statement)) {
             return Some(before.id);
         }
         if self.known.len() <= KEPT {
             return None;
         }
-        let oldest =
-            self.known.iter().min_by_key(|(_, (_, statement))| statement.used).map(|(number, _)| *number)?;
+        let closable = self.known.iter().filter(|(_, (_, statement))| statement.cursor == 0);
+        let oldest = closable.min_by_key(|(_, (_, statement))| statement.used).map(|(number, _)| *number)?;
         self.known.remove(&oldest).map(|(_, statement)| statement.id)
+    }
+
+    /// Forgets one; returns its id on the node, where it is to be closed.
+    pub fn remove(&mut self, text: &Text) -> Option<u32> {
+        self.known.remove(&text.number).map(|(_, statement)| statement.id)
     }
 
     /// Forgets all.
@@ -135,5 +151,12 @@ mod tests {
         assert!(statements.get(&all[1]).is_none());
         assert_eq!(statements.put(&all[0], 1000), Some(0), "prepared anew: the old one is closed");
         assert_eq!(statements.len(), KEPT);
+        statements.get(&all[2]).unwrap().cursor = 7;
+        all.iter().skip(3).for_each(|text| assert!(statements.get(text).is_some()));
+        assert!(statements.get(&all[0]).is_some());
+        let copy = texts.separate(&all[2]);
+        assert_ne!(copy.number, all[2].number);
+        assert_eq!(statements.put(&copy, 2000), Some(3), "an open cursor keeps its statement");
+        assert_eq!(statements.remove(&copy), Some(2000));
     }
 }

@@ -23,6 +23,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A buffer that has grown beyond this is given up after the command.
 const KEPT: usize = 256 << 10;
 
+/// COM_QUIT as a packet.
+const QUIT: [u8; 5] = [1, 0, 0, 0, 1];
 /// The server's words for error 1153.
 const TOO_BIG: &str = "Got a packet bigger than 'max_allowed_packet' bytes";
 
@@ -161,6 +163,20 @@ impl Client {
         told.err().unwrap_or(Gone::Io(error))
     }
 
+    /// Bytes that have come beyond the command under way.
+    pub fn ahead(&self) -> usize {
+        self.buffer.len() - self.command + self.stream.packed_ahead()
+    }
+
+    /// Whether nothing has come beyond the command under way but a goodbye.
+    pub fn has_nothing_to_add(&self) -> bool {
+        match &self.buffer[self.command..] {
+            // A packed COM_QUIT is that with the header of a frame.
+            [] => self.stream.packed_ahead() <= 7 + QUIT.len(),
+            ahead => *ahead == QUIT && self.stream.packed_ahead() == 0,
+        }
+    }
+
     /// Gives up the command under way.
     pub fn finish_command(&mut self) {
         let command = std::mem::take(&mut self.command);
@@ -180,6 +196,12 @@ impl Client {
         let command = &self.buffer[..self.command];
         let first = crate::wire::packet::header(command).map_or(0, |(length, _)| length);
         command.get(HEADER..HEADER + first).unwrap_or_default()
+    }
+
+    /// Writes another id over that of the prepared statement which the command under way names.
+    pub fn name_statement(&mut self, id: u32) {
+        let at = HEADER + crate::wire::prepared::ID.start;
+        self.buffer[at..at + 4].copy_from_slice(&id.to_le_bytes());
     }
 
     /// Sends a payload of the balancer's own as the next packet.

@@ -8,10 +8,12 @@ use crate::sql::classify::classify_as;
 use crate::telemetry::Meter;
 use crate::telemetry::freshness::{BEHIND_MS, BEHIND_TRANSACTIONS};
 use crate::view::ClusterView;
-use crate::wire::resultset::ResultSet;
+use crate::wire::capabilities::Capabilities;
+use crate::wire::resultset::{self, ResultSet};
 
 use super::Session;
 use super::client::Gone;
+use super::execute::Work;
 use super::own;
 use super::roster::SessionRow;
 
@@ -37,6 +39,55 @@ impl Session {
         let rows = self.worker.shared.asker.sessions(false, SHOWN).await;
         let result = sessions(rows);
         self.send_result(&result).await
+    }
+
+    /// COM_STATISTICS: a line about the balancer, in the server's words where they fit.
+    pub(super) async fn statistics(&mut self) -> Result<(), Gone> {
+        let shared = &self.worker.shared;
+        let view = shared.view.load();
+        let statements: u64 =
+            view.nodes.iter().map(|n| n.meter.reads.load(Relaxed) + n.meter.writes.load(Relaxed)).sum();
+        let uptime = shared.started.elapsed().as_secs_f64();
+        let text = format!(
+            "Uptime: {uptime:.0}  Threads: {}  Questions: {statements}  Serving nodes: {}  Queries per second avg: {:.3}",
+            shared.clients.load(Relaxed),
+            view.serving(),
+            statements as f64 / uptime.max(1.0)
+        );
+        drop(view);
+        self.client.send(text.as_bytes()).await
+    }
+
+    /// COM_SET_OPTION: multi-statements on or off. From the next statement on the session uses node connections that agree
+    /// with that; one that it is tied to is told then.
+    pub(super) async fn set_option(&mut self) -> Result<(), Gone> {
+        let option = self.client.payload().get(1..3).map(|option| [option[0], option[1]]);
+        match option {
+            Some([on @ (0 | 1), 0]) => {
+                self.key.capabilities = self.key.capabilities.with(Capabilities::MULTI_STATEMENTS, on == 0);
+            }
+            Some(_) => return self.client.error(1047, "08S01", "Unknown command").await,
+            None => return self.client.error(1835, "HY000", "Malformed communication packet").await,
+        }
+        let status = self.state.status;
+        if self.client.capabilities.has(Capabilities::DEPRECATE_EOF) {
+            let mut ok = crate::wire::reply::ok(status);
+            ok[0] = 0xFE;
+            return self.client.send(&ok).await;
+        }
+        self.client.send(&resultset::eof(status)).await
+    }
+
+    /// `SELECT CONNECTION_ID()` alone is answered with the id of the greeting, which is the one that KILL takes; within
+    /// other statements it is the node's.
+    pub(super) async fn own_id(&mut self, plan: Plan) -> Result<(), Gone> {
+        let text = &self.client.payload()[1..];
+        let Some(column) = asks_for_own_id(text).filter(|_| !self.state.odd_texts) else {
+            return self.perform(Work::Command, plan).await;
+        };
+        let (id, client) = (u64::from(self.client.id), &self.client);
+        let answer = resultset::number(column, id, client.sequence, client.capabilities, self.state.status);
+        Ok(self.client.stream.write_all(&answer).await?)
     }
 
     /// Where a statement would go now, and why.
@@ -94,6 +145,31 @@ impl Session {
         };
         replicated::decide(plan, &context, &mut self.worker.spread.borrow_mut())
     }
+}
+
+/// Whether a text is `SELECT CONNECTION_ID() [[AS] name]` and nothing else; then the name of its column.
+fn asks_for_own_id(text: &[u8]) -> Option<&[u8]> {
+    let word =
+        |text: &[u8], word: &[u8]| text.get(..word.len())?.eq_ignore_ascii_case(word).then_some(word.len());
+    let text = text.trim_ascii().strip_suffix(b";").unwrap_or(text.trim_ascii()).trim_ascii_end();
+    let rest = &text[word(text, b"SELECT ")?..];
+    let call = rest.trim_ascii_start();
+    let length = word(call, b"CONNECTION_ID()")?;
+    let rest = call[length..].trim_ascii_start();
+    if rest.is_empty() {
+        return Some(&call[..length]);
+    }
+    if rest.len() == call.len() - length {
+        return None;
+    }
+    let name = word(rest, b"AS ").map_or(rest, |length| rest[length..].trim_ascii_start());
+    let name = match name {
+        [b'`', inside @ .., b'`'] => inside,
+        name if name.eq_ignore_ascii_case(b"LIMIT") || name.eq_ignore_ascii_case(b"AS") => return None,
+        name => name,
+    };
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    (!name.is_empty() && name.iter().all(plain)).then_some(name)
 }
 
 fn sessions(rows: Vec<SessionRow>) -> ResultSet {
@@ -202,4 +278,27 @@ fn freshness(meter: &Meter, known: bool) -> [Option<String>; 4] {
         text(answers.ms.quantile(0.99, &BEHIND_MS)),
         text(answers.transactions.quantile(0.99, &BEHIND_TRANSACTIONS)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_question_for_the_id_alone_is_answered_here() {
+        for (text, column) in [
+            ("SELECT CONNECTION_ID()", Some("CONNECTION_ID()")),
+            ("  select connection_id() ; ", Some("connection_id()")),
+            ("SELECT CONNECTION_ID() AS id", Some("id")),
+            ("SELECT CONNECTION_ID() `my_id`;", Some("my_id")),
+            ("SELECT CONNECTION_ID(), 1", None),
+            ("SELECT CONNECTION_ID() FROM t", None),
+            ("SELECT CONNECTION_ID()+1", None),
+            ("SELECT CONNECTION_ID(); SELECT 2", None),
+            ("SELECT CONNECTION_ID() AS", None),
+            ("SELECT 1", None),
+        ] {
+            assert_eq!(asks_for_own_id(text.as_bytes()), column.map(str::as_bytes), "{text}");
+        }
+    }
 }

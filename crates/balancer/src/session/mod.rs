@@ -1,8 +1,11 @@
 //! One client: login, then a loop of commands.
 
 pub mod agree;
+pub mod alarm;
+mod binary;
 pub mod client;
 pub mod execute;
+pub mod kill;
 pub mod line;
 mod local;
 pub mod login;
@@ -15,6 +18,7 @@ pub mod relay;
 pub mod roster;
 pub mod seats;
 pub mod state;
+pub mod watch;
 pub mod worker;
 
 use std::rc::Rc;
@@ -24,10 +28,11 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use self::alarm::Alarm;
 use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
-use self::prepared::{Prepared, Statement};
+use self::prepared::Prepared;
 use self::reads::Reads;
 use self::roster::Card;
 use self::seats::Seat;
@@ -36,20 +41,20 @@ use self::worker::Worker;
 use crate::accounts::known::Known;
 use crate::pool::connect::Key;
 use crate::pool::image::Image;
-use crate::pool::statements::Text;
 use crate::route::Plan;
 use crate::sql::classify::{Kind, Marks, classify_as};
 use crate::sql::lexer::may_halve_characters;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::handshake::{Attributes, ChangeUser};
-use crate::wire::prepared as execute_packet;
+use crate::wire::packet::{HEADER, MAX_PAYLOAD};
 use crate::wire::transport::Transport;
 
 /// A logged-in client and all that is known of it.
 #[derive(Debug)]
 pub struct Session {
     worker: Rc<Worker>,
+    alarm: Alarm,
     client: Client,
     key: Key,
     account: Arc<Known>,
@@ -138,9 +143,11 @@ impl Session {
         let state = State::new(image, logged_in.collation);
         let reads = Reads::new(&worker.shared.config, &worker.shared.listeners[listener]);
         let prepared = Prepared::new(worker.shared.memory.clone());
+        let alarm = worker.shared.registry.enter(client.id, &logged_in.account.name);
         let LoggedIn { account, attributes, .. } = logged_in;
         Self {
             worker,
+            alarm,
             client,
             key,
             account,
@@ -164,14 +171,16 @@ impl Session {
         let limits = &self.worker.shared.config.limits;
         let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
         loop {
-            if idle == 0 && self.state.wait_timeout.is_none() {
-                self.client.receive(0, packet).await?;
+            let receive = self.client.receive(0, packet);
+            let received = if idle == 0 && self.state.wait_timeout.is_none() {
+                self.alarm.unless_ended(receive).await
             } else {
                 let limit = (idle != 0).then_some(Duration::from_millis(idle));
                 let idle = limit.into_iter().chain(self.state.wait_timeout).min().unwrap_or(Duration::MAX);
-                let received = tokio::time::timeout(idle, self.client.receive(0, packet)).await;
-                received.map_err(|_| Gone::Over)??;
-            }
+                let timed = tokio::time::timeout(idle, receive);
+                self.alarm.unless_ended(timed).await.map(|timed| timed.unwrap_or(Err(Gone::Over)))
+            };
+            received.unwrap_or(Err(Gone::Over))?;
             match Command::of(self.client.payload()) {
                 Ok(Some(command)) => self.obey(command).await?,
                 Ok(None) => self.client.error(1047, "08S01", "Unknown command").await?,
@@ -190,9 +199,7 @@ impl Session {
             Command::BulkExecute => self.execute(true).await,
             Command::Prepare => self.prepare().await,
             Command::CloseStatement => {
-                if let Ok(id) = execute_packet::id(self.client.payload()) {
-                    self.prepared.close(id);
-                }
+                self.close_statement().await;
                 Ok(())
             }
             Command::SendLongData => {
@@ -200,7 +207,7 @@ impl Session {
                 Ok(())
             }
             Command::ResetStatement => self.reset_statement().await,
-            Command::Fetch => self.client.error(1421, "HY000", "The statement has no open cursor").await,
+            Command::Fetch => self.fetch().await,
             Command::Ping => self.client.ok(self.state.status).await,
             Command::Quit => Err(Gone::Over),
             Command::InitDb => {
@@ -215,10 +222,22 @@ impl Session {
             Command::Statistics => self.statistics().await,
             Command::ChangeUser => self.change_user().await,
             Command::ResetConnection => {
-                self.forget(self.worker.fresh.clone());
+                let schema = self.state.image.schema.clone();
+                let image = Image { schema, ..Image::default() };
+                self.forget(if image.schema.is_some() { image.into() } else { self.worker.fresh.clone() });
                 self.client.ok(self.state.status).await
             }
-            Command::ProcessKill => self.no_kill().await,
+            Command::ProcessKill => self.kill_command().await,
+            Command::Refresh => {
+                let plan = Plan::plain(Kind::Write, Marks::COMMITS, "locks or flushes");
+                self.perform(Work::Command, plan).await
+            }
+            Command::ProcessInfo => {
+                let plan = Plan::plain(Kind::Read, Marks::PRIMARY, "asks about one server");
+                self.perform(Work::Command, plan).await
+            }
+            Command::Shutdown => self.not_allowed("SHUTDOWN").await,
+            Command::Debug => self.not_allowed("SUPER").await,
             Command::BinlogDump | Command::BinlogDumpGtid | Command::RegisterReplica => {
                 let message = "Replication from the balancer is not possible: connect replicas to a node";
                 self.client.error(1227, "42000", message).await
@@ -226,14 +245,17 @@ impl Session {
         }
     }
 
-    async fn no_kill(&mut self) -> Result<(), Gone> {
-        let message = "KILL through the balancer is not supported: thread ids of nodes are not the client's";
-        self.client.error(1235, "42000", message).await
+    /// Refuses what would concern a node as a whole, whoever asks.
+    async fn not_allowed(&mut self, privilege: &str) -> Result<(), Gone> {
+        let message = format!(
+            "Access denied; you need (at least one of) the {privilege} privilege(s) for this operation"
+        );
+        self.client.error(1227, "42000", &message).await
     }
 
     /// A text.
     async fn query(&mut self) -> Result<(), Gone> {
-        let plan = self.plan(&self.client.payload()[1..]);
+        let plan = self.plan_of_command();
         if plan.token && !self.take_hinted_token().await? {
             return Ok(());
         }
@@ -242,9 +264,18 @@ impl Session {
             Kind::Sessions => self.show_sessions().await,
             Kind::ExplainRoute(at) => self.explain_route(at).await,
             Kind::Own(own) => self.own(own).await,
-            Kind::Kill => self.no_kill().await,
+            Kind::Kill => self.kill_text().await,
+            Kind::Read if plan.marks.any(Marks::OWN_ID) => self.own_id(plan).await,
             _ => self.perform(Work::Command, plan).await,
         }
+    }
+
+    /// What the text of the command under way is and where it goes.
+    fn plan_of_command(&self) -> Plan {
+        if self.client.command > HEADER + MAX_PAYLOAD {
+            return self.plan(&self.client.whole_payload()[1..]);
+        }
+        self.plan(&self.client.payload()[1..])
     }
 
     /// What a text is and where it goes.
@@ -261,143 +292,6 @@ impl Session {
             plan.reason = "the session's texts are read in an unusual way";
         }
         plan
-    }
-
-    async fn prepare(&mut self) -> Result<(), Gone> {
-        let plan = self.plan(&self.client.payload()[1..]);
-        if plan.token && !self.take_hinted_token().await? {
-            return Ok(());
-        }
-        if matches!(
-            plan.kind,
-            Kind::Status | Kind::Sessions | Kind::ExplainRoute(_) | Kind::Own(_) | Kind::Kill
-        ) {
-            let message = "This command is not supported in the prepared statement protocol yet";
-            return self.client.error(1295, "HY000", message).await;
-        }
-        if self.prepared.len() >= prepared::LIMIT {
-            let message = "Can't create more than max_prepared_stmt_count statements (current value: 16382)";
-            return self.client.error(1461, "42000", message).await;
-        }
-        if self.prepared.make_room(self.client.command).is_err() {
-            return self.client.out_of_memory().await;
-        }
-        // Preparing changes nothing, whatever the statement will do.
-        let marks = if plan.kind == Kind::Read { plan.marks.only(Marks::PRIMARY) } else { Marks::PRIMARY };
-        let preparing = Plan { kind: Kind::Read, marks, ..plan };
-        let id = self.prepared.next_id();
-        self.perform(Work::Prepare(id), preparing).await
-    }
-
-    /// Keeps a statement that a node has just prepared.
-    fn keep_prepared(&mut self, id: u32, text: Rc<Text>, parameters: u16) {
-        let plan = self.plan(&text.sql);
-        let (types, long_data) = (Vec::new(), Vec::new());
-        let statement = Statement { text, plan, parameters, types, bound: 0, long_data, refused: false };
-        self.prepared.put(id, statement);
-    }
-
-    async fn execute(&mut self, bulk: bool) -> Result<(), Gone> {
-        let id = match execute_packet::id(self.client.payload()) {
-            // The statement that was prepared last.
-            Ok(u32::MAX) => self.prepared.last(),
-            Ok(id) => id,
-            Err(error) => {
-                self.client.error(1835, "HY000", "Malformed communication packet").await?;
-                return Err(error.into());
-            }
-        };
-        let worker = self.worker.clone();
-        let payload_is_short = self.client.payload().len() < 10;
-        let Some(statement) = self.prepared.get_mut(id) else {
-            let message = format!("Unknown prepared statement handler ({id}) given to EXECUTE");
-            return self.client.error(1243, "HY000", &message).await;
-        };
-        if statement.refused {
-            self.prepared.clear_long_data(id);
-            return self.client.out_of_memory().await;
-        }
-        let command = if bulk { "BULK_EXECUTE" } else { "EXECUTE" };
-        if !bulk {
-            match execute_packet::types(self.client.payload(), statement.parameters) {
-                Ok(Some(types)) if types != statement.types => {
-                    statement.types = types.to_vec();
-                    statement.bound = worker.next_bound();
-                }
-                Ok(_) if !payload_is_short => {}
-                _ => {
-                    let message = format!("Incorrect arguments to {command}");
-                    return self.client.error(1210, "HY000", &message).await;
-                }
-            }
-        } else if payload_is_short && self.client.payload().len() < 7 {
-            return self.client.error(1210, "HY000", &format!("Incorrect arguments to {command}")).await;
-        }
-        let plan = statement.plan;
-        let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
-        self.perform(work, plan).await?;
-        self.prepared.clear_long_data(id);
-        Ok(())
-    }
-
-    /// Keeps a part of a parameter until the statement is executed; one that is not known is ignored, as by servers.
-    fn keep_long_data(&mut self) {
-        let Ok(id) = execute_packet::id(self.client.payload()) else { return };
-        let limit = self.worker.shared.config.limits.packet_bytes;
-        let single = self.client.command < crate::wire::packet::MAX_PAYLOAD;
-        let packet = &self.client.buffer[..self.client.command];
-        if let Some(statement) = self.prepared.get(id)
-            && single
-            && statement.long_data.len() + packet.len() <= limit
-        {
-            self.prepared.add_long_data(id, packet);
-        }
-    }
-
-    async fn reset_statement(&mut self) -> Result<(), Gone> {
-        let id = execute_packet::id(self.client.payload()).unwrap_or(0);
-        match self.prepared.get(id) {
-            Some(_) => {
-                self.prepared.clear_long_data(id);
-                self.client.ok(self.state.status).await
-            }
-            None => {
-                let message = format!("Unknown prepared statement handler ({id}) given to RESET");
-                self.client.error(1243, "HY000", &message).await
-            }
-        }
-    }
-
-    /// Multi-statements may be switched to what was agreed on at login, which is what the node connections do.
-    async fn set_option(&mut self) -> Result<(), Gone> {
-        let on = self.client.payload().get(1..3) == Some(&[0, 0]);
-        let agreed = self.client.capabilities.has(Capabilities::MULTI_STATEMENTS);
-        if on && !agreed {
-            let message = "Multi-statements have to be asked for at login";
-            return self.client.error(1235, "42000", message).await;
-        }
-        let status = self.state.status.to_le_bytes();
-        if self.client.capabilities.has(Capabilities::DEPRECATE_EOF) {
-            let mut ok = crate::wire::reply::ok(self.state.status);
-            ok[0] = 0xFE;
-            return self.client.send(&ok).await;
-        }
-        self.client.send(&[0xFE, 0, 0, status[0], status[1]]).await
-    }
-
-    async fn statistics(&mut self) -> Result<(), Gone> {
-        let shared = &self.worker.shared;
-        let view = shared.view.load();
-        let statements: u64 =
-            view.nodes.iter().map(|n| n.meter.reads.load(Relaxed) + n.meter.writes.load(Relaxed)).sum();
-        let text = format!(
-            "Uptime: {}  Threads: {}  Questions: {statements}  Serving nodes: {}",
-            shared.started.elapsed().as_secs(),
-            shared.clients.load(Relaxed),
-            view.serving()
-        );
-        drop(view);
-        self.client.send(text.as_bytes()).await
     }
 
     /// Lets go of the connection that it is tied to.
@@ -436,6 +330,7 @@ impl Session {
         if account.id != self.account.id {
             self.seat = take_seat(&worker, &mut self.client, &account.name).await?;
             self.card.set_account(&account.name);
+            self.alarm.belongs_to(&account.name);
         }
         self.account = account;
         self.attributes = asked.attributes;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::memory::{Held, Memory, OutOfMemory};
 use crate::pool::statements::Text;
 use crate::route::Plan;
+use crate::wire::packet::HEADER;
+use crate::wire::prepared::ID;
 
 /// Statements a session may have prepared at once, as the server's default `max_prepared_stmt_count`.
 pub const LIMIT: usize = 16_382;
@@ -24,10 +26,30 @@ pub struct Statement {
     pub types: Vec<u8>,
     /// Stands for these types on connections; see [`crate::pool::statements::OnNode::bound`].
     pub bound: u64,
-    /// Commands with parts of parameters, whole packets, sent before the next execute.
-    pub long_data: Vec<u8>,
-    /// There was no memory for one of them: the next execute fails.
-    pub refused: bool,
+    /// Parts of parameters, sent before the next execute.
+    pub long_data: LongData,
+    /// A cursor is open, on the connection that the session is tied to.
+    pub cursor: bool,
+}
+
+/// Parts of parameters, as the commands that brought them.
+#[derive(Debug, Default)]
+pub struct LongData {
+    /// The commands, whole packets one after the other.
+    packets: Vec<u8>,
+    /// Where each of the commands begins.
+    starts: Vec<usize>,
+    /// One of them was not kept: the next execute fails.
+    pub refused: Option<Refused>,
+}
+
+/// Why a part of a parameter was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The session has sent more than it may.
+    TooLong,
+    /// All sessions together keep too much already.
+    NoMemory,
 }
 
 /// All of a session.
@@ -37,13 +59,15 @@ pub struct Prepared {
     last: u32,
     /// Texts and parts of parameters, in bytes.
     bytes: usize,
+    /// Parts of parameters alone.
+    long_bytes: usize,
     held: Held,
 }
 
 impl Prepared {
     /// None yet.
     pub fn new(memory: Arc<Memory>) -> Self {
-        Self { statements: HashMap::new(), last: 0, bytes: 0, held: Held::new(memory) }
+        Self { statements: HashMap::new(), last: 0, bytes: 0, long_bytes: 0, held: Held::new(memory) }
     }
 
     /// Makes sure that so much more may be kept.
@@ -60,25 +84,39 @@ impl Prepared {
         let _ = self.held.set(bytes);
     }
 
-    /// Keeps a part of a parameter for the next execute.
-    pub fn add_long_data(&mut self, id: u32, packet: &[u8]) {
-        let room = self.make_room(packet.len()).is_ok();
-        let Some(statement) = self.statements.get_mut(&id) else { return };
-        if room {
-            statement.long_data.extend_from_slice(packet);
-            self.count(self.bytes + packet.len());
+    /// Keeps a command that brings a part of a parameter for the next execute, as long as all of the session's have no
+    /// more than `limit` bytes.
+    pub fn keep_long_data(&mut self, id: u32, command: &[u8], limit: usize) {
+        let known = self.statements.get(&id).is_some_and(|statement| statement.long_data.refused.is_none());
+        if !known {
+            return;
+        }
+        let refused = if self.long_bytes + command.len() > limit {
+            Some(Refused::TooLong)
         } else {
-            statement.refused = true;
+            self.make_room(command.len()).is_err().then_some(Refused::NoMemory)
+        };
+        if refused.is_some() {
+            self.forget_long_data(id);
+        }
+        let Some(statement) = self.statements.get_mut(&id) else { return };
+        let data = &mut statement.long_data;
+        data.refused = refused;
+        if refused.is_none() {
+            data.starts.push(data.packets.len());
+            data.packets.extend_from_slice(command);
+            self.long_bytes += command.len();
+            self.count(self.bytes + command.len());
         }
     }
 
-    /// Gives up the parts of parameters.
-    pub fn clear_long_data(&mut self, id: u32) {
+    /// Gives up the parts of parameters of a statement.
+    pub fn forget_long_data(&mut self, id: u32) {
         if let Some(statement) = self.statements.get_mut(&id)
-            && (statement.refused || !statement.long_data.is_empty())
+            && (statement.long_data.refused.is_some() || !statement.long_data.is_empty())
         {
-            statement.refused = false;
-            let less = std::mem::take(&mut statement.long_data).len();
+            let less = std::mem::take(&mut statement.long_data).packets.len();
+            self.long_bytes -= less;
             self.count(self.bytes - less);
         }
     }
@@ -113,6 +151,7 @@ impl Prepared {
 
     /// Forgets one.
     pub fn close(&mut self, id: u32) {
+        self.forget_long_data(id);
         if let Some(closed) = self.statements.remove(&id) {
             self.count(self.bytes - closed.bytes());
         }
@@ -121,7 +160,18 @@ impl Prepared {
     /// Forgets all.
     pub fn clear(&mut self) {
         self.statements = HashMap::new();
+        self.long_bytes = 0;
         self.count(0);
+    }
+
+    /// Whether any cursor is open.
+    pub fn has_cursors(&self) -> bool {
+        self.statements.values().any(|statement| statement.cursor)
+    }
+
+    /// The cursors are gone, with the connection that they were open on.
+    pub fn forget_cursors(&mut self) {
+        self.statements.values_mut().for_each(|statement| statement.cursor = false);
     }
 
     /// How many.
@@ -136,21 +186,89 @@ impl Prepared {
 }
 
 impl Statement {
-    fn bytes(&self) -> usize {
-        self.text.sql.len() + self.long_data.len()
+    /// One that has just been prepared.
+    pub fn new(text: Rc<Text>, plan: Plan, parameters: u16) -> Self {
+        let long_data = LongData::default();
+        Self { text, plan, parameters, types: Vec::new(), bound: 0, long_data, cursor: false }
     }
 
-    /// The kept parts of parameters, as packets for a node that knows the statement by this id.
-    pub fn long_data_for(&self, id: u32) -> Vec<u8> {
-        let mut packets = self.long_data.clone();
-        let mut at = 0;
-        while let Some((length, _)) = packets.get(at..).and_then(crate::wire::packet::header) {
-            let first = at + crate::wire::packet::HEADER + crate::wire::prepared::ID.start;
-            if let Some(place) = packets.get_mut(first..first + 4) {
+    fn bytes(&self) -> usize {
+        self.text.sql.len() + self.long_data.packets.len()
+    }
+}
+
+impl LongData {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// The commands for a node that knows the statement by this id.
+    pub fn for_node(&self, id: u32) -> Vec<u8> {
+        let mut packets = self.packets.clone();
+        for start in &self.starts {
+            let at = start + HEADER + ID.start;
+            if let Some(place) = packets.get_mut(at..at + 4) {
                 place.copy_from_slice(&id.to_le_bytes());
             }
-            at += crate::wire::packet::HEADER + length;
         }
         packets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::image::Image;
+    use crate::pool::statements::Texts;
+    use crate::sql::classify::{Kind, Marks};
+    use crate::wire::packet::{MAX_PAYLOAD, put_packet};
+
+    fn prepared() -> Prepared {
+        let mut prepared = Prepared::new(Arc::new(Memory::new(1 << 30)));
+        let text = Texts::default().intern(&Rc::new(Image::default()), b"select ?");
+        let plan = Plan::plain(Kind::Read, Marks::NONE, "reads");
+        for id in [1, 2] {
+            prepared.put(id, Statement::new(text.clone(), plan, 1));
+        }
+        prepared
+    }
+
+    fn command(length: usize) -> Vec<u8> {
+        let mut packets = Vec::new();
+        put_packet(&mut packets, 0, &[&[0x18, 9, 9, 9, 9, 0, 0][..], &vec![b'x'; length]].concat());
+        packets
+    }
+
+    #[test]
+    fn ids_are_put_into_commands_and_never_into_what_follows_in_other_packets() {
+        let mut prepared = prepared();
+        let (short, long) = (command(5), command(MAX_PAYLOAD + 100));
+        prepared.keep_long_data(1, &short, usize::MAX);
+        prepared.keep_long_data(1, &long, usize::MAX);
+        let bytes = prepared.get(1).unwrap().long_data.for_node(7);
+        let mut expected = [short.clone(), long.clone()].concat();
+        for start in [0, short.len()] {
+            expected[start + 5..start + 9].copy_from_slice(&[7, 0, 0, 0]);
+        }
+        assert!(bytes == expected);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_over_all_statements() {
+        let mut prepared = prepared();
+        let limit = 2 * command(100).len();
+        prepared.keep_long_data(1, &command(100), limit);
+        prepared.keep_long_data(2, &command(100), limit);
+        prepared.keep_long_data(2, &command(1), limit);
+        prepared.keep_long_data(2, &command(1), limit);
+        let refused = |prepared: &Prepared, id| prepared.get(id).unwrap().long_data.refused;
+        assert_eq!((refused(&prepared, 1), refused(&prepared, 2)), (None, Some(Refused::TooLong)));
+        prepared.forget_long_data(2);
+        prepared.keep_long_data(2, &command(100), limit);
+        assert_eq!(refused(&prepared, 2), None);
+        prepared.close(1);
+        prepared.close(2);
+        assert_eq!((prepared.long_bytes, prepared.bytes), (0, 0));
     }
 }

@@ -23,17 +23,18 @@ pub struct Pins(pub u8);
 
 impl Pins {
     /// The causes by name, in the order of their bits.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "transaction",
         "user variables",
         "temporary tables",
         "locks",
         "a statement with unknown effects",
         "settings of the next transaction",
+        "cursors",
     ];
 
     /// All causes that hold, in the order of the names.
-    pub fn of(causes: [bool; 6]) -> Self {
+    pub fn of(causes: [bool; 7]) -> Self {
         Self(causes.iter().enumerate().fold(0, |bits, (at, holds)| bits | u8::from(*holds) << at))
     }
 
@@ -291,8 +292,8 @@ mod tests {
         let card = roster.enter(7, "shop", None);
         roster.enter(8, "shop", None).set_running(true);
         roster.tick();
-        let transaction = Pins::of([true, false, false, false, false, false]);
-        let both = Pins::of([true, false, true, false, false, false]);
+        let transaction = Pins::of([true, false, false, false, false, false, false]);
+        let both = Pins::of([true, false, true, false, false, false, false]);
         card.pin(transaction, 2, roster.now(), || b"BEGIN");
         roster.tick();
         card.pin(both, 2, roster.now(), || b"CREATE TEMPORARY TABLE t (a INT)");
@@ -303,7 +304,7 @@ mod tests {
         );
         let counts = counts(roster.cards.borrow().values());
         assert_eq!((counts.sessions, counts.running, counts.pinned), (2, 1, 1));
-        assert_eq!(counts.by_cause, [1, 0, 1, 0, 0, 0]);
+        assert_eq!(counts.by_cause, [1, 0, 1, 0, 0, 0, 0]);
         card.unpin();
         assert_eq!(card.row(2, &|_| String::new()).statement, "");
         roster.strike(7);

@@ -86,7 +86,7 @@ impl State {
     /// `ran`: the statement was run, not merely prepared.
     pub fn take(&mut self, plan: &Plan, ran: bool, seen: &mut Seen, lease: &mut Lease) -> bool {
         if let Some(told) = seen.status {
-            self.status = told & !status::MORE_RESULTS;
+            self.status = told & status::LASTING;
         }
         if let Some(image) = seen.image.take() {
             self.image = Rc::new(image);
@@ -117,7 +117,12 @@ impl State {
         }
         // An error tells no status: with autocommit off, a transaction may have begun all the same.
         let unsure = seen.error.is_some() && !self.autocommit();
-        self.in_transaction() || !self.ties.is_empty() || self.next_only || unsure
+        self.stays() || unsure
+    }
+
+    /// Whether it has to stay on its connection.
+    pub fn stays(&self) -> bool {
+        self.in_transaction() || !self.ties.is_empty() || self.next_only
     }
 
     /// What pins it to its connection.
@@ -129,6 +134,7 @@ impl State {
             self.ties.any(Marks::LOCKS),
             self.ties.any(Marks::UNKNOWN),
             self.next_only,
+            self.ties.any(Marks::CURSORS),
         ])
     }
 

@@ -13,10 +13,11 @@ use cluster::NodeId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::{FIRST_ID, Registry};
 use super::line::Line;
 use super::logins::Logins;
 use super::memory::Memory;
@@ -89,6 +90,8 @@ pub struct Shared {
     pub sessions: Box<[AtomicUsize]>,
     /// The id that the next client is greeted with.
     pub next_id: AtomicU32,
+    /// All sessions by id, for KILL.
+    pub registry: Arc<Registry>,
     /// How the nodes greet; until the first connection a guess.
     pub face: ArcSwap<Face>,
     /// Beats once a second, for what each thread does now and then. A timer of a thread's own would make every wait for
@@ -135,7 +138,8 @@ impl Shared {
             stop,
             clients: AtomicUsize::new(0),
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
-            next_id: AtomicU32::new(1),
+            next_id: AtomicU32::new(FIRST_ID),
+            registry: Arc::default(),
             face: ArcSwap::from_pointee(Face {
                 version: b"5.5.5-10.11.0-MariaDB".to_vec(),
                 collation: 45,
@@ -168,6 +172,8 @@ pub struct Worker {
     pub packers: Packers,
     /// Texts that have been prepared.
     pub texts: Texts,
+    /// Connections to nodes that are made to kill a statement there.
+    pub killers: Semaphore,
     /// Its sessions.
     pub roster: Roster,
     /// Clients that have not logged in.
@@ -197,6 +203,7 @@ impl Worker {
             line: Rc::default(),
             packers: Packers::default(),
             texts: Texts::default(),
+            killers: Semaphore::new(super::kill::ABREAST),
             roster: Roster::default(),
             logins: Logins::default(),
             fresh: Rc::default(),

@@ -106,6 +106,11 @@ impl Capabilities {
         Self(self.0 & other.0)
     }
 
+    /// With all of `other`, or without.
+    pub fn with(self, other: Self, on: bool) -> Self {
+        Self(if on { self.0 | other.0 } else { self.0 & !other.0 })
+    }
+
     /// What either has.
     pub fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -120,6 +125,12 @@ pub mod status {
     pub const AUTOCOMMIT: u16 = 2;
     /// Another result follows.
     pub const MORE_RESULTS: u16 = 8;
+    /// A cursor is open: rows come when they are fetched.
+    pub const CURSOR_EXISTS: u16 = 0x40;
+    /// The last row of a cursor has been sent, and it is closed.
+    pub const LAST_ROW_SENT: u16 = 0x80;
+    /// What holds from one statement to the next: transaction (also a read-only one), autocommit, how texts are read.
+    pub const LASTING: u16 = IN_TRANSACTION | AUTOCOMMIT | 0x200 | 0x2000 | 0x8000;
     /// The packet tells changes of the session.
     pub const SESSION_STATE_CHANGED: u16 = 0x4000;
 }

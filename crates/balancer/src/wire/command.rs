@@ -14,10 +14,18 @@ pub enum Command {
     Query = 0x03,
     /// Columns of a table.
     FieldList = 0x04,
+    /// Flush something, by a set of bits; out of use since `FLUSH`.
+    Refresh = 0x07,
+    /// End the server.
+    Shutdown = 0x08,
     /// A line about the server.
     Statistics = 0x09,
+    /// `SHOW PROCESSLIST`.
+    ProcessInfo = 0x0A,
     /// End a connection.
     ProcessKill = 0x0C,
+    /// Write what the server knows of itself to its log.
+    Debug = 0x0D,
     /// Is anybody there.
     Ping = 0x0E,
     /// Log in again on the same connection.
@@ -55,7 +63,8 @@ impl Command {
         Ok(Self::ALL.into_iter().find(|command| *command as u8 == first))
     }
 
-    const ALL: [Self; 20] = [
+    /// The most frequent ones first.
+    const ALL: [Self; 24] = [
         Self::Query,
         Self::Execute,
         Self::Prepare,
@@ -65,6 +74,10 @@ impl Command {
         Self::InitDb,
         Self::FieldList,
         Self::Statistics,
+        Self::Refresh,
+        Self::Shutdown,
+        Self::ProcessInfo,
+        Self::Debug,
         Self::ProcessKill,
         Self::ChangeUser,
         Self::BinlogDump,

@@ -157,6 +157,11 @@ impl Compression {
         &mut self.packed
     }
 
+    /// Bytes that wait to be unpacked; a frame that has been begun counts as one more.
+    pub fn held(&self) -> usize {
+        self.packed.len() + usize::from(self.begun.is_some())
+    }
+
     /// Whether nothing waits to be unpacked.
     pub fn is_empty(&self) -> bool {
         self.packed.is_empty()

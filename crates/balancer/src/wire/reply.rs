@@ -283,7 +283,9 @@ impl Scanner {
                 Some(_) if !whole => return Ok(Step::More),
                 Some(step) => {
                     self.sequence = sequence;
-                    return self.take_end(step, bytes, range);
+                    if let Some(step) = self.take_end(step, bytes, range)? {
+                        return Ok(step);
+                    }
                 }
                 None => {
                     self.sequence = sequence;
@@ -309,6 +311,7 @@ impl Scanner {
             (Phase::First(_), 0) => Some(End::Ok),
             (Phase::First(_), 0xFB) => Some(End::Infile),
             (Phase::First(_), 0xFE) => return Err(Malformed::OutOfTurn),
+            (Phase::DefinitionsEnd, 0xFE) if length < 9 => Some(End::DefinitionsEof),
             (Phase::First(_), _) if length > MAX_COUNT => return Err(Malformed::Length),
             (Phase::Rows, 0xFE) if length < 9 && !self.deprecate_eof => Some(End::Eof),
             (Phase::Rows, 0xFE) if length < MAX_PAYLOAD && self.deprecate_eof => Some(End::Ok),
@@ -316,11 +319,21 @@ impl Scanner {
         })
     }
 
-    fn take_end(&mut self, end: End, bytes: &[u8], range: Range<usize>) -> Result<Step, Malformed> {
+    /// `None`: it only looked like an end.
+    fn take_end(&mut self, end: End, bytes: &[u8], range: Range<usize>) -> Result<Option<Step>, Malformed> {
         self.at = range.end;
-        Ok(match end {
+        Ok(Some(match end {
             End::Ok => Step::Ok(range),
             End::Eof => Step::Eof(range),
+            End::DefinitionsEof => {
+                // With a cursor open this is the end: rows are fetched.
+                let payload = &bytes[range.start + HEADER..range.end];
+                if eof_status(payload)? & status::CURSOR_EXISTS != 0 {
+                    return Ok(Some(Step::Eof(range)));
+                }
+                self.phase = Phase::Rows;
+                return Ok(None);
+            }
             End::Err => Step::Err(range),
             End::Infile => {
                 self.next_result();
@@ -331,7 +344,7 @@ impl Scanner {
                 self.phase = Phase::Counted(prepared.packets(self.deprecate_eof));
                 Step::Prepared(range)
             }
-        })
+        }))
     }
 
     /// A packet that only passes.
@@ -352,6 +365,7 @@ impl Scanner {
 enum End {
     Ok,
     Eof,
+    DefinitionsEof,
     Err,
     Infile,
     Prepared,
@@ -450,6 +464,8 @@ mod tests {
             (&[&[2], definition, definition, b"\x01a\x01b", OK_END], Expect::Result, true, &["ok"]),
             (&[&[2], definition, definition, EOF, b"\x01a\x01b", EOF], Expect::Result, false, &["eof"]),
             (&[&[1], definition, EOF, EOF], Expect::Result, false, &["eof"]),
+            (&[&[1], definition, &[0xFE, 0, 0, 0x42, 0]], Expect::Result, false, &["eof"]),
+            (&[b"\x00\x00\x01a", EOF], Expect::Definitions, false, &["eof"]),
             (&[&[1], definition, b"\x01a", b"\xff\x51\x04#42000no"], Expect::Result, true, &["err"]),
             (&[&[1], definition, &big, &big, OK_END], Expect::Result, true, &["ok"]),
             (&[&[1], definition, &huge, OK_END], Expect::Result, true, &["ok"]),

@@ -43,7 +43,36 @@ impl ResultSet {
     }
 }
 
-fn eof(status: u16) -> Vec<u8> {
+/// One number in one row, as servers answer `SELECT CONNECTION_ID()`: a column of type BIGINT UNSIGNED.
+pub fn number(name: &[u8], value: u64, mut sequence: u8, capabilities: Capabilities, status: u16) -> Vec<u8> {
+    let mut out = Vec::new();
+    sequence = put_packet(&mut out, sequence, &[1]);
+    let mut column = Vec::new();
+    put_text(&mut column, b"def");
+    [b""; 3].iter().for_each(|empty| put_text(&mut column, *empty));
+    put_text(&mut column, name);
+    put_text(&mut column, b"");
+    if capabilities.has(Capabilities::EXTENDED_METADATA) {
+        put_text(&mut column, b"");
+    }
+    // Fixed part of 12 bytes: binary, 10 digits, BIGINT, NOT NULL and UNSIGNED and BINARY, no decimals.
+    column.extend_from_slice(&[12, 63, 0, 10, 0, 0, 0, 8, 0xA1, 0, 0, 0, 0]);
+    sequence = put_packet(&mut out, sequence, &column);
+    let deprecate = capabilities.has(Capabilities::DEPRECATE_EOF);
+    if !deprecate {
+        sequence = put_packet(&mut out, sequence, &eof(status));
+    }
+    let mut row = Vec::new();
+    put_text(&mut row, value.to_string().as_bytes());
+    sequence = put_packet(&mut out, sequence, &row);
+    let mut end = super::reply::ok(status & !status::SESSION_STATE_CHANGED);
+    end[0] = 0xFE;
+    put_packet(&mut out, sequence, &if deprecate { end } else { eof(status) });
+    out
+}
+
+/// An EOF packet as a payload.
+pub fn eof(status: u16) -> Vec<u8> {
     let [low, high] = status.to_le_bytes();
     vec![0xFE, 0, 0, low, high]
 }

@@ -72,7 +72,7 @@ impl Attempts {
     /// Waits for a view newer than `generation`, a moment at most, and lets all nodes be tried again. `false`: time is up.
     pub async fn wait(&mut self, session: &Session, generation: u64) -> bool {
         let left = self.until(session).saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || session.alarm.is_rung() {
             return false;
         }
         let view = &session.worker.shared.view;

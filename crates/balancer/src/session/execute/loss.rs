@@ -4,10 +4,14 @@ use cluster::NodeId;
 
 use super::attempts::Attempts;
 use super::{Work, repeatable};
+use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
+use crate::session::kill::{self, Thread};
+use crate::session::relay::one::Seen;
 use crate::session::state::State;
+use crate::session::watch::Interruption;
 use crate::sql::classify::{Kind, Marks};
 
 /// What became of a statement, and of the transaction around it, when the connection under it broke.
@@ -76,6 +80,7 @@ impl Session {
         let in_transaction = self.state.in_transaction();
         let outcome = outcome(plan, work, sent, in_transaction, self.state.autocommit());
         self.state.untie();
+        self.prepared.forget_cursors();
         match outcome {
             Outcome::AsWanted => self.client.ok(self.state.status).await,
             Outcome::RolledBack => {
@@ -109,6 +114,27 @@ impl Session {
         }
     }
 
+    /// The statement was to be ended early, and the node's answer to that is not waited for.
+    pub(super) async fn cut_short(
+        &mut self,
+        lease: Lease,
+        work: Work,
+        plan: &Plan,
+        was_tied: bool,
+        seen: &Seen,
+    ) -> Result<(), Gone> {
+        let why = seen.interrupted.expect("it was");
+        let node = lease.id.clone();
+        kill::at_node_later(&self.worker, Thread::of(&lease, &self.account));
+        drop(lease);
+        match why {
+            Interruption::SessionKilled => self.interrupted(why).await,
+            _ if was_tied => self.lose(plan, work, true, seen.passed_on, &node).await,
+            _ if repeatable(plan, work) => self.interrupted(why).await,
+            _ => self.cut_off(plan, work, seen.passed_on, &node).await,
+        }
+    }
+
     /// A transaction is lost, and surely nothing of it is kept.
     async fn rolled_back(&mut self, node: &NodeId) -> Result<(), Gone> {
         let message = format!(
@@ -137,6 +163,9 @@ impl Session {
 
     /// Nobody took the statement in time.
     pub(super) async fn nobody(&mut self, plan: &Plan, attempts: Attempts) -> Result<(), Gone> {
+        if self.alarm.is_rung() {
+            return self.interrupted(Interruption::Killed).await;
+        }
         let held = self.worker.shared.config.failover.hold_ms;
         let why = attempts.last_error.map(|error| format!("; {error}")).unwrap_or_default();
         if plan.kind == Kind::Read && !plan.marks.any(Marks::PRIMARY) {

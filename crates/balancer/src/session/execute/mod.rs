@@ -2,6 +2,7 @@
 //! again elsewhere, as long as that is safe.
 
 mod attempts;
+mod cursor;
 mod find;
 mod flight;
 mod loss;
@@ -38,6 +39,8 @@ pub enum Work {
     Execute(u32),
     /// MariaDB's, with many rows of parameters.
     Bulk(u32),
+    /// The client's fetch of rows from the cursor of a prepared statement.
+    Fetch(u32),
 }
 
 /// How one attempt ended.
@@ -103,6 +106,9 @@ impl Session {
                 }
                 Fate::Refused(error) => self.refused(&lease, &error, &mut attempts).await?,
                 Fate::ReadOnly => self.read_only(lease, &plan, &mut attempts).await?,
+                Fate::Broken { .. } if seen.interrupted.is_some() => {
+                    return self.cut_short(lease, work, &plan, was_tied, &seen).await;
+                }
                 Fate::Broken { sent } => {
                     let id = self.give_up(&lease);
                     let node = lease.node;

@@ -28,7 +28,8 @@ impl Session {
         plan: &Plan,
         mut seen: Seen,
     ) -> Result<(), Gone> {
-        let ran = !matches!(work, Work::Prepare(_) | Work::FieldList);
+        let ran = !matches!(work, Work::Prepare(_) | Work::FieldList | Work::Fetch(_));
+        self.note_cursor(&mut lease, work, &seen);
         let stays = self.state.take(plan, ran, &mut seen, &mut lease);
         let tended = match self.tend(&mut lease, work, plan, &seen).await {
             Ok(()) if ran && self.reads.level(plan) == Consistency::Monotonic => {
@@ -41,6 +42,7 @@ impl Session {
             if stays {
                 self.state.lost = self.state.in_transaction().then(|| lease.id.clone());
                 self.state.untie();
+                self.prepared.forget_cursors();
             }
             return Ok(());
         }
@@ -79,6 +81,13 @@ impl Session {
             let text = self.worker.texts.intern(&self.state.image, &self.client.whole_payload()[1..]);
             self.keep_prepared(id, text.clone(), prepared.parameters);
             lease.remember(&text, prepared.id).await?;
+        }
+        if let (Work::Execute(id) | Work::Bulk(id), Some(_)) = (work, seen.error)
+            && let Some(statement) = self.prepared.get(id).filter(|statement| !statement.long_data.is_empty())
+            && let Some(on_node) = lease.statements.remove(&statement.text)
+        {
+            // What was wrong with the long data would stay with the statement, whoever executes it next.
+            return lease.close_statement(on_node).await;
         }
         if seen.error.is_some() {
             return Ok(());

@@ -12,6 +12,8 @@ use cluster::replication::gtid::GtidPosition;
 use crate::pool::connect::Connection;
 use crate::pool::image::{Image, is_carried};
 use crate::session::client::{Client, Gone};
+use crate::session::kill::TIME_UP;
+use crate::session::watch::{Interruption, News, Watch};
 use crate::wire::capabilities::{Capabilities, status};
 use crate::wire::packet::{HEADER, Malformed, header, put_header};
 use crate::wire::reply::{self, Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
@@ -42,6 +44,8 @@ pub struct Seen {
     pub untold: bool,
     /// The statement that was prepared.
     pub prepared: Option<Prepared>,
+    /// Why the node has been told to end the statement early.
+    pub interrupted: Option<Interruption>,
 }
 
 /// How the walk over an answer ended.
@@ -72,6 +76,7 @@ pub async fn relay(
     client: &mut Client,
     order: Order,
     seen: &mut Seen,
+    watch: &mut Watch<'_>,
 ) -> Result<End, Gone> {
     let deprecate = connection.key.capabilities.has(Capabilities::DEPRECATE_EOF);
     let tracks = client.capabilities.has(Capabilities::SESSION_TRACK);
@@ -88,22 +93,21 @@ pub async fn relay(
                 if scanner.at >= HELD {
                     pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
                 }
-                match connection.stream.read_more(&mut connection.buffer).await {
-                    Ok(true) => continue,
-                    Ok(false) => {
-                        return broken(
-                            &mut connection.buffer,
-                            &mut scanner,
-                            client,
-                            seen,
-                            io::ErrorKind::UnexpectedEof.into(),
-                        )
-                        .await;
+                let error = match watch.news(connection, client).await {
+                    News::Node(Ok(true)) => continue,
+                    News::Node(Ok(false)) => io::ErrorKind::UnexpectedEof.into(),
+                    News::Node(Err(error)) => error,
+                    News::Left => return Err(Gone::Over),
+                    News::Interrupt(why) => {
+                        seen.interrupted = Some(why);
+                        if why != Interruption::SessionKilled && watch.end_statement(connection).await {
+                            continue;
+                        }
+                        io::ErrorKind::Interrupted.into()
                     }
-                    Err(error) => {
-                        return broken(&mut connection.buffer, &mut scanner, client, seen, error).await;
-                    }
-                }
+                    News::NoAnswer => io::ErrorKind::TimedOut.into(),
+                };
+                return broken(&mut connection.buffer, &mut scanner, client, seen, error).await;
             }
             Step::Ok(range) => {
                 let payload = &connection.buffer[range.start + HEADER..range.end];
@@ -148,6 +152,15 @@ pub async fn relay(
                     return Ok(End::Broken(io::ErrorKind::ConnectionAborted.into()));
                 }
                 seen.error = Some(error.map_or(0, |error| error.code));
+                if seen.interrupted == Some(Interruption::TimeUp) && seen.error == Some(1317) {
+                    scanner.at = range.start;
+                    pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
+                    connection.buffer.advance(range.len());
+                    client.sequence = scanner.sequence;
+                    seen.error = Some(1969);
+                    client.error(1969, "70100", TIME_UP).await?;
+                    return Ok(End::Whole);
+                }
                 true
             }
             Step::Prepared(range) => {

@@ -38,6 +38,7 @@ pub(super) fn function(one: One, name: &Upper, call: Call, bare: impl FnOnce() -
     }
     match name {
         b"GET_LOCK" | b"RELEASE_LOCK" | b"RELEASE_ALL_LOCKS" => raise(one, Marks::LOCKS, "takes a lock"),
+        b"CONNECTION_ID" => on_primary(one, Marks::OWN_ID, "asks about the connection"),
         b"IS_FREE_LOCK" | b"IS_USED_LOCK" => on_primary(one, Marks::NONE, "asks about a lock"),
         b"NEXTVAL" | b"SETVAL" => raise(one, Marks::NONE, "uses a sequence"),
         b"LASTVAL" => on_primary(one, Marks::ASKS_WRITE, "asks about the last write"),

@@ -86,6 +86,10 @@ impl Marks {
     pub const COLLATION: Self = Self(1 << 9);
     /// Counts rows for FOUND_ROWS().
     pub const COUNTS: Self = Self(1 << 10);
+    /// Asks for the id of the connection.
+    pub const OWN_ID: Self = Self(1 << 11);
+    /// A cursor is open: known by the answer, never by the text.
+    pub const CURSORS: Self = Self(1 << 13);
     /// More than one statement.
     pub const SEVERAL: Self = Self(1 << 12);
     /// What ties a session to its connection.
@@ -99,6 +103,11 @@ impl Marks {
     /// With `other`.
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Without `other`.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// What is in `other` too.

@@ -22,6 +22,8 @@ use super::compression::Compression;
 
 /// Spare room that a buffer has before each read.
 const ROOM: usize = 16 << 10;
+/// The same for what comes ahead of its time, which is seldom anything.
+const AHEAD_ROOM: usize = 64;
 
 /// A connected stream.
 #[derive(Debug)]
@@ -65,6 +67,28 @@ impl Transport {
             Link::Plain(socket) => socket.read(buffer).await,
             Link::Layered(layered) => layered.read(buffer, room).await,
             Link::Closed => Ok(false),
+        }
+    }
+
+    /// Reads once what comes ahead of its time. A packed stream leaves it packed: it belongs to another command, with frames
+    /// that count anew.
+    ///
+    /// # Errors
+    /// As [`Transport::read_more`].
+    pub async fn read_ahead(&mut self, buffer: &mut BytesMut) -> io::Result<bool> {
+        if let Link::Layered(layered) = &mut self.link
+            && layered.compression.is_some()
+        {
+            return layered.read_ahead(AHEAD_ROOM).await;
+        }
+        self.read_with_room(buffer, AHEAD_ROOM).await
+    }
+
+    /// Bytes that have come and are packed still.
+    pub fn packed_ahead(&self) -> usize {
+        match &self.link {
+            Link::Layered(layered) => layered.compression.as_ref().map_or(0, Compression::held),
+            _ => 0,
         }
     }
 

@@ -53,6 +53,14 @@ impl Layered {
         }
     }
 
+    /// As [`super::Transport::read_ahead`], of a packed stream.
+    pub async fn read_ahead(&mut self, room: usize) -> io::Result<bool> {
+        match &mut self.compression {
+            Some(compression) => self.stream.read(compression.packed(room)).await,
+            None => Ok(true),
+        }
+    }
+
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.compression {
             None => self.stream.write_all(bytes).await,
