@@ -11,8 +11,10 @@ mod live;
 mod logging;
 mod machine;
 mod place;
+mod search;
 mod stage;
 mod target;
+mod trial;
 mod workload;
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use self::arrivals::{Arrivals, Spacing};
+pub use self::arrivals::{Arrivals, MOST_RATE, Spacing};
 pub(crate) use self::crowd::{CrowdReport, Share};
 use crate::session::{Crew, Room};
 use crate::target::Target;

@@ -139,7 +139,8 @@ fn drawn(picture: &Picture) -> Markup {
             figcaption {
                 (picture.title) " · "
                 a href=(format!("{}.svg", picture.name)) { "SVG" } " · "
-                a href=(format!("{}.png", picture.name)) { "PNG" }
+                a href=(format!("{}.png", picture.name)) { "PNG" } " · "
+                a href=(format!("{}.points.csv", picture.name)) { "points (CSV)" }
             }
         }
     }
