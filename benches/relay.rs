@@ -110,7 +110,7 @@ fn ends(criterion: &mut Criterion) {
         });
     });
     group.bench_function("made for the client", |bencher| {
-        bencher.iter(|| black_box(&read).for_client(0, false));
+        bencher.iter(|| black_box(&read).for_client(0, None));
     });
     group.finish();
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 PASSWORD = "compat"
 OPERATOR, REPLICATION, APPLICATION = "operator", "replication", "compat"
 PATIENCE_S = 60
+SHOP = ["--items", "1000", "--population", "1"]
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ def until(what, question):
 class Cluster:
     """Three nodes and a balancer for each consistency that is asked for."""
 
-    def __init__(self, folder, program, certificates=None):
+    def __init__(self, folder, program, authority):
+        """`authority`: a folder with `ca.pem` and `ca-key.pem`, which sign the certificate of nodes and balancers."""
         self.folder = pathlib.Path(folder)
         self.program = program
-        self.certificates = certificates
+        self.authority = pathlib.Path(authority)
         self.children = []
         self.nodes = []
         self.targets = {}
@@ -74,11 +76,14 @@ class Cluster:
                 child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
+                child.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, consistencies):
         """Starts nodes, sets up replication and accounts, then one balancer for each consistency."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        self._make_certificate()
         for number in (1, 2, 3):
             self._start_node(number)
         for number, node in enumerate(self.nodes, 1):
@@ -95,8 +100,8 @@ class Cluster:
         for consistency in consistencies:
             self._start_balancer(consistency)
 
-    def fresh(self):
-        """Drops every schema that is not the server's own and makes the usual ones again, on all nodes."""
+    def fresh(self, shop=False):
+        """Drops every schema that is not the server's own and makes the usual ones again; with the bookstore if asked."""
         primary = self.targets["direct"]
         own = ("mysql", "sys", "information_schema", "performance_schema")
         names = [name for name in primary.client("-NBe", "SHOW DATABASES").splitlines() if name not in own]
@@ -104,6 +109,10 @@ class Cluster:
             primary.client("-e", f"DROP DATABASE `{name}`")
         for name in ("test", "test_schema", "test_schema_2", "compat", "compat2"):
             primary.client("-e", f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        if shop:
+            primary.client("-e", "CREATE DATABASE shop")
+            address = f"mysql://{primary.user}:{primary.password}@{primary.host}:{primary.port}/shop"
+            subprocess.run([self.program, "load", "--target", address, *SHOP], check=True, capture_output=True)
         self.settle()
 
     def settle(self):
@@ -111,6 +120,16 @@ class Cluster:
         position = self.nodes[0].client("-NBe", "SELECT @@gtid_binlog_pos").strip()
         for node in self.nodes[1:]:
             node.client("-NBe", f"SELECT MASTER_GTID_WAIT('{position}', 30)")
+
+    def _make_certificate(self):
+        (self.folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        for command in (
+            ["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=tpcw"],
+            ["x509", "-req", "-in", "request.pem", "-CA", self.authority / "ca.pem", "-CAkey", self.authority / "ca-key.pem",
+             "-CAserial", "serial", "-CAcreateserial", "-days", "30", "-extfile", "names", "-out", "cert.pem"],
+        ):
+            subprocess.run(["openssl", *command], cwd=self.folder, check=True, capture_output=True)
+        (self.folder / "key.pem").chmod(0o644)
 
     def _start_node(self, number):
         folder = self.folder / f"n{number}"
@@ -121,9 +140,7 @@ class Cluster:
         subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", *user,
                         "--auth-root-authentication-method=normal", "--skip-test-db"],
                        check=True, capture_output=True)
-        tls = self.certificates
-        secure = [f"--ssl-cert={tls}/server-cert.pem", f"--ssl-key={tls}/server-key.pem",
-                  f"--ssl-ca={tls}/ca.pem"] if tls else []
+        secure = [f"--ssl-cert={self.folder}/cert.pem", f"--ssl-key={self.folder}/key.pem"]
         server = shutil.which("mariadbd", path=os.environ["PATH"] + ":/usr/sbin:/usr/libexec")
         with open(folder / "error.log", "w") as log:
             self.children.append(subprocess.Popen(
@@ -162,6 +179,7 @@ class Cluster:
     def _start_balancer(self, consistency):
         port = free_port()
         file = self.folder / f"balancer-{consistency}.toml"
+
         def account(name, password):
             return f'{{ name = "{name}", password = "{password}" }}'
 
@@ -172,6 +190,8 @@ replication = {account(REPLICATION, PASSWORD)}
 accounts = [{account(APPLICATION, PASSWORD)}, {account("root", "")}]
 failover = {{ automatic = false }}
 elastic = {{ automatic = false }}
+tls = {{ certificate = "{self.folder}/cert.pem", key = "{self.folder}/key.pem" }}
+nodes_tls = {{ mode = "preferred" }}
 """ + "".join(f"""
 [[nodes]]
 name = "{node.name}"

@@ -59,6 +59,9 @@ def tap(text, prefix=""):
             outcomes.put(label, SKIPPED)
         else:
             outcomes.put(label, FAILED if bad else PASSED, name)
+    planned = re.search(r"^1\.\.(\d+)", text, re.MULTILINE)
+    if planned and seen < int(planned.group(1)):
+        outcomes.put(prefix + "(end)", FAILED, f"{seen} of {planned.group(1)} tests were run")
     return outcomes
 
 

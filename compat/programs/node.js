@@ -113,7 +113,7 @@ test('parameters and answers of 20 MiB', async c => {
 test('LOCAL INFILE from a stream', async c => {
   await c.query('CREATE OR REPLACE TABLE js_load (a INT, b TEXT)');
   const lines = Array.from({ length: 5000 }, (_, n) => `${n}\tline ${n}\n`).join('');
-  const [done] = await c.query({ sql: "LOAD DATA LOCAL INFILE 'memory' INTO TABLE js_load", infileStreamFactory: () => Readable.from([lines]) });
+  const [done] = await c.query({ sql: "LOAD DATA LOCAL INFILE 'memory' INTO TABLE js_load", infileStreamFactory: () => Readable.from([Buffer.from(lines)]) });
   assert.strictEqual(done.affectedRows, 5000);
 });
 test('errors are those of the server', async c => {

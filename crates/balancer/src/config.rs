@@ -120,6 +120,11 @@ impl Config {
             let problem = "only mysql_native_password and caching_sha2_password are allowed: others begin with a switch";
             return fail("auth.default_plugin", problem.into());
         }
+        if self.admin.is_some_and(|admin| !admin.ip().is_loopback()) && self.auth.admin_token_file.is_none() {
+            let problem =
+                "others can reach this address: auth.admin_token_file is needed, or a loopback address";
+            return fail("admin", problem.into());
+        }
         for (at, node) in self.nodes.iter().enumerate() {
             let key = format!("nodes[{at}]");
             if node.name.is_empty() || node.name.len() > 64 {
@@ -190,6 +195,9 @@ impl std::fmt::Debug for Account {
 pub struct Auth {
     /// The plugin that the greeting names; clients may begin with another one.
     pub default_plugin: Plugin,
+    /// A file whose one line the admin API asks for as `Authorization: Bearer …`; without it the API listens on loopback
+    /// addresses only.
+    pub admin_token_file: Option<PathBuf>,
     /// A file with more accounts, as hashes ([`crate::accounts::file`]); read again when it changes.
     pub accounts_file: Option<PathBuf>,
     /// Whether the accounts of the nodes may log in, by the hashes in the nodes' own tables.

@@ -28,6 +28,8 @@ pub mod request;
 pub mod route;
 pub mod server;
 pub mod session;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 pub mod sql;
 pub mod telemetry;
 pub mod tls;

@@ -154,6 +154,9 @@ pub struct Meter {
     pub write_latency: Latencies,
     /// A decaying average of statement latency, in microseconds; 0: none yet.
     pub ewma_us: AtomicU64,
+    /// The newest transaction of replication domain 0 that a client was told of as kept, by its sequence number, since
+    /// the node became the primary: whoever takes over must have it.
+    pub acknowledged: AtomicU64,
     /// A decaying peak of statement latency, in microseconds; 0: none yet. Jumps up at once, comes down by an eighth of the
     /// difference a statement, and by a sixteenth a probe, so that a node that is left alone is forgiven.
     pub peak_us: AtomicU64,
@@ -198,6 +201,11 @@ impl Meter {
             applied.merge(position);
             applied
         });
+    }
+
+    /// A client is told that its write is kept: whoever takes over must have it.
+    pub fn told(&self, position: &GtidPosition) {
+        self.acknowledged.fetch_max(position.sequence(0), Relaxed);
     }
 
     /// Lets the peak come down a little; called by each probe.

@@ -5,7 +5,7 @@ mod steering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use balancer::admin::api::{EventRow, NodeRow, Problem, Settings, Status, StrategyBody};
+use balancer::admin::api::{EventRow, NodeRow, Problem, Sessions, Settings, Status, StrategyBody};
 use balancer::admin::{BODY, door};
 use balancer::config::Elastic;
 use balancer::event::EventKind;
@@ -98,6 +98,7 @@ fn is(id: &'static str, role: Role, state: NodeState) -> impl FnMut(&ClusterView
 async fn an_operator_reads_and_changes_everything_over_http() {
     let stage = Stage::new(3, &["n3"]).await;
     look(&stage).await;
+    see_who_is_pinned(&stage).await;
     change_settings(&stage).await;
     use NodeState::*;
     stage.post("/nodes/n2/disable").await;
@@ -140,6 +141,22 @@ async fn look(stage: &Stage) {
     let page = ask(stage.admin, "GET", "/metrics", "").await.1;
     assert!(page.contains("\ntpcw_node_up{node=\"n3\",role=\"candidate\"} 1\n"), "{page}");
     prometheus_can_read(&page);
+}
+
+async fn see_who_is_pinned(stage: &Stage) {
+    let options = session_options(stage.balancer.address, &stage.cluster.accounts().shop);
+    let (mut pinned, idle) = (Conn::new(options.clone()).await.unwrap(), Conn::new(options).await.unwrap());
+    pinned.query_drop("BEGIN").await.unwrap();
+    let told: Sessions = stage.get("/sessions").await;
+    assert_eq!((told.sessions, told.pinned, told.list.len()), (2, 1, 2));
+    assert_eq!((told.pinned_by["transaction"], told.pinned_by["locks"]), (1, 0));
+    let told: Sessions = stage.get("/sessions?pinned=true&limit=5").await;
+    assert_eq!((told.list.len(), told.list[0].statement.as_str()), (1, "BEGIN"));
+    let page = ask(stage.admin, "GET", "/metrics", "").await.1;
+    assert!(page.contains("\ntpcw_sessions_pinned{cause=\"transaction\"} 1\n"), "{page}");
+    assert_eq!(ask(stage.admin, "GET", "/sessions?limit=many", "").await.0, 400);
+    pinned.disconnect().await.unwrap();
+    idle.disconnect().await.unwrap();
 }
 
 /// Every sample belongs to a family that was announced before, has a number, and is there once.

@@ -181,7 +181,9 @@ async fn statements_go_where_they_belong() {
     assert_eq!((told[0].0.as_str(), told[1].0.as_str()), ("n1", "n2"));
     assert!(told[1].1 >= 6 && told.iter().all(|row| row.2 == 0), "{told:?}");
     client.query_drop("SET @x = 1").await.unwrap();
-    assert_eq!(who(&mut client).await, "n1", "user variables tie the session");
+    assert_eq!(who(&mut client).await, "n2", "a literal goes where the session goes");
+    client.query_drop("SET @x = @x + 1").await.unwrap();
+    assert_eq!(who(&mut client).await, "n1", "other user variables tie the session");
     let explained: Row = client.query_first("EXPLAIN ROUTE SELECT 1").await.unwrap().unwrap();
     assert_eq!(explained.get::<String, _>("tied_by").unwrap(), "user variables");
 }
@@ -284,7 +286,7 @@ async fn the_primary_is_waited_for_and_a_lost_transaction_is_told() {
     first.query_drop("SET autocommit=0").await.unwrap();
     let first = tokio::spawn(async move { first.query_drop("INSERT INTO t (v) SELECT SLEEP(20)").await });
     let mut variable = front.client().await;
-    variable.query_drop("SET @a = 1").await.unwrap();
+    variable.query_drop("SET @a = 1 + 1").await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     n1.kill();
     let code = |error: mysql_async::Error| match error {

@@ -176,7 +176,7 @@ async fn a_client_that_leaves_leaves_nothing_running() {
     assert_eq!(count, 0, "what was begun is undone");
     // Who says more before leaving wants it done.
     let mut hasty = Raw::connect(front.plane.address, PLAIN).await;
-    hasty.send(b"\x03SELECT SLEEP(0.3)").await;
+    hasty.send(b"\x03SELECT SLEEP(2.5)").await;
     hasty.send(b"\x03INSERT INTO k VALUES (7)").await;
     hasty.send(&[0x01]).await;
     drop(hasty);

@@ -195,6 +195,31 @@ pub enum ClusterCommand {
     ScaleOut,
     /// Drain a replica and make it a candidate
     ScaleIn,
+    /// Make a node the primary while the present one is well, without a failed statement
+    Promote {
+        /// Its name
+        node: String,
+    },
+    /// Let a node serve again
+    Enable {
+        /// Its name
+        node: String,
+    },
+    /// Switch a node off at once
+    Disable {
+        /// Its name
+        node: String,
+    },
+    /// Let a node finish what it began, then switch it off
+    Drain {
+        /// Its name
+        node: String,
+    },
+    /// Spread reads in another way
+    Strategy {
+        /// `round_robin`, `random`, `weighted`, `least_connections`, `least_latency`, `lowest_ping`, `peak_ewma`, `direct`
+        name: String,
+    },
     /// Break a node
     Fail {
         /// `primary`, `replica`, or a node's name

@@ -1,6 +1,7 @@
 //! The command. The only room that sees all the others: it joins a workload, a local cluster, the balancer and the
 //! emulator into one run, and owns everything that a user sees in a terminal.
 
+mod api;
 mod cli;
 mod commands;
 mod control;

@@ -32,9 +32,9 @@ fn execute(data: &[u8], bulk: bool, parameters: u16) {
 /// Each command is found when its last byte has come, not before.
 fn stream(data: &[u8]) {
     let mut rest = data;
-    while let Ok(Front::Whole(length, _)) = front(rest, 0, 1 << 16) {
+    while let Ok(Front::Whole(length, _)) = front(rest, Some(0), 1 << 16) {
         assert!((HEADER..=rest.len()).contains(&length));
-        assert_eq!(front(&rest[..length - 1], 0, 1 << 16), Ok(Front::Partial));
+        assert_eq!(front(&rest[..length - 1], Some(0), 1 << 16), Ok(Front::Partial));
         rest = &rest[length..];
     }
 }

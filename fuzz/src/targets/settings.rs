@@ -10,13 +10,26 @@ pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(rest);
     match first % 4 {
         0 => position(&text),
-        1 => {
+        1 if !asks_for_a_name(&text) => {
             if let Ok(config) = toml::from_str::<Config>(&text) {
                 let _ = config.check();
             }
         }
+        1 => (),
         _ => image(&text),
     }
+}
+
+/// Whether an address in the text may be a host's name: those are resolved when the text is read, and no input may ask the
+/// network for one.
+fn asks_for_a_name(text: &str) -> bool {
+    let escaped = text.contains('\\') || text.contains("\"\"\"") || text.contains("'''");
+    let named = |quoted: &str| {
+        quoted
+            .rsplit_once(':')
+            .is_some_and(|(host, _)| host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err())
+    };
+    escaped || text.split(['"', '\'']).any(named)
 }
 
 fn position(text: &str) {

@@ -8,20 +8,28 @@
 //! | `POST /scale/out`, `/scale/in` (`?node=NAME`) | 202 when taken |
 //! | `GET`, `PUT /strategy`; `GET`, `PUT /elastic` | settings that may change |
 //! | `POST /tls/reload` | certificates are read again |
+//! | `GET /events/stream` (`?after=N`) | events as they happen (server-sent events) |
+//! | `GET /openapi.json` | all this, for programs |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /health/live`, `/health/ready` | 200 or 503 |
 
 pub mod api;
 pub mod door;
+pub mod guard;
 pub mod metrics;
+mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::future::IntoFuture;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -33,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::api::{Problem, StrategyBody, Taken};
 use self::door::Door;
+use self::guard::Token;
 use crate::config::Elastic;
 use crate::control::{Handle, Refusal};
 use crate::request::Action;
@@ -49,8 +58,8 @@ const SESSIONS: usize = 10_000;
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Serves until it is stopped.
-pub async fn serve(listener: TcpListener, handle: Handle, stop: CancellationToken) {
-    let served = axum::serve(Door::new(listener), router(handle));
+pub async fn serve(listener: TcpListener, handle: Handle, token: Option<Token>, stop: CancellationToken) {
+    let served = axum::serve(Door::new(listener), router(handle, token));
     let served = served.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
     let patience = async {
         stop.cancelled().await;
@@ -66,13 +75,26 @@ pub async fn serve(listener: TcpListener, handle: Handle, stop: CancellationToke
     }
 }
 
-/// All paths.
-pub fn router(handle: Handle) -> Router {
+/// The description of the API for programs.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// All paths. With a token only those who have it are let in.
+pub fn router(handle: Handle, token: Option<Token>) -> Router {
+    let router = routes().with_state(handle);
+    match token {
+        Some(token) => router.layer(from_fn_with_state(Arc::new(token), guard::check)),
+        None => router,
+    }
+}
+
+fn routes() -> Router<Handle> {
     Router::new()
         .route("/status", get(async |State(handle): State<Handle>| Json(handle.status())))
         .route("/nodes", get(async |State(handle): State<Handle>| Json(handle.nodes())))
         .route("/settings", get(async |State(handle): State<Handle>| Json(handle.settings())))
         .route("/events", get(events))
+        .route("/events/stream", get(stream::events))
+        .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)))
         .route("/sessions", get(sessions))
         .route("/nodes/{node}/{action}", post(act))
         .route("/scale/{direction}", post(scale))
@@ -87,13 +109,14 @@ pub fn router(handle: Handle) -> Router {
             problem(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method", PATHS)
         })
         .layer(DefaultBodyLimit::max(BODY))
-        .with_state(handle)
 }
 
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 16] = [
     "GET /status",
     "GET /nodes",
     "GET /events?after=N",
+    "GET /events/stream?after=N",
+    "GET /openapi.json",
     "GET /settings",
     "GET /sessions?pinned={true|false}&limit=N",
     "POST /nodes/{node}/{enable|disable|drain|promote}",

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Executor;
 use super::job::{Kind, News, Report, Running, Tools};
+use super::planted::Bug;
 use super::topology::Home;
 use crate::event::EventKind;
 use crate::request::Request;
@@ -29,6 +30,7 @@ impl Executor {
             nodes: self.parts.nodes.clone(),
             board: self.parts.board.clone(),
             reports: self.reports.0.clone(),
+            planted: self.parts.planted,
         };
         self.running.push(Running {
             id: self.last_job,
@@ -46,10 +48,10 @@ impl Executor {
 
     pub(super) fn take_report(&mut self, Report { job: id, news }: Report) {
         let Some(at) = self.running.iter().position(|job| job.id == id) else { return };
-        if let News::Opened { chosen, why, steps } = &news {
+        if let News::Opened(opening) = &news {
             let mut job = self.running.remove(at);
             job.opened = true;
-            self.opened(&job, chosen, why, steps);
+            self.opened(&job, opening);
             return self.running.push(job);
         }
         if let News::Belongs(id) = &news {
@@ -59,15 +61,21 @@ impl Executor {
             return;
         }
         let job = self.running.remove(at);
+        let wedge = self.parts.planted.has(Bug::WedgedQueue)
+            && matches!((job.kind, &news), (Kind::ScaleIn | Kind::ScaleOut, News::Failed(_)));
         self.finish(&job, news);
+        if wedge {
+            self.running.push(job);
+        }
     }
 
     pub(super) fn finish(&mut self, job: &Running, news: News) {
         let took = format!("in {} ms", job.request.at.elapsed().as_millis());
         let cause = job.request.cause.as_str();
         match news {
-            News::Opened { .. } | News::Belongs(_) => {}
+            News::Opened(_) | News::Belongs(_) => {}
             News::Promoted { strays } => self.promoted(&strays),
+            News::Ready(id) if job.kind == Kind::Approach => self.hand_over(job.request.clone(), id),
             News::Ready(id) => {
                 self.scaled_at = Some(Instant::now());
                 self.parts.events.tell(EventKind::ScaleOutDone, Some(&id), cause, took);

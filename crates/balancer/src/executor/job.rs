@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::planted::Planted;
 use crate::health::Board;
 use crate::nodes::{NodeError, Nodes};
 use crate::request::Request;
@@ -20,18 +21,26 @@ pub const STEP: Duration = Duration::from_secs(2);
 /// The number of a job.
 pub type JobId = u64;
 
+/// A new primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Which one.
+    pub chosen: NodeId,
+    /// Why this one.
+    pub why: String,
+    /// The steps with their times, for people.
+    pub steps: String,
+    /// Who was heard before it was chosen: their data are part of its history.
+    pub heard: Vec<NodeId>,
+    /// What it has received, as a sequence number of replication domain 0. Clients may have been told of all of it.
+    pub at: u64,
+}
+
 /// What a job has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// This node takes writes: admit it at once. The job goes on.
-    Opened {
-        /// The new primary.
-        chosen: NodeId,
-        /// Why this one.
-        why: String,
-        /// The steps with their times, for people.
-        steps: String,
-    },
+    /// A node takes writes: admit it at once. The job goes on.
+    Opened(Opening),
     /// The node's data are of the primary's history, as far as they go: from now on it may acknowledge, and so it must be
     /// heard when the primary is lost. The job goes on.
     Belongs(NodeId),
@@ -71,6 +80,8 @@ pub struct Report {
 pub enum Kind {
     /// A new primary, because the old one is gone.
     Promote,
+    /// The next primary comes near, while the old one goes on.
+    Approach,
     /// A new primary, while the old one is well.
     Switchover,
     /// A candidate is made ready.
@@ -111,6 +122,8 @@ pub struct Tools {
     pub board: Arc<Board>,
     /// The executor's ear.
     pub reports: mpsc::Sender<Report>,
+    /// What is wrong on purpose.
+    pub planted: Planted,
 }
 
 impl Tools {

@@ -11,6 +11,7 @@
 mod crew;
 pub mod job;
 mod notice;
+pub mod planted;
 pub mod promote;
 pub mod queue;
 pub mod rejoin;
@@ -24,7 +25,6 @@ pub mod topology;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +36,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::job::{JobId, Kind, Report, Running};
+use self::planted::Planted;
 use self::queue::{Pushed, Queue};
-use self::state::Saved;
+use self::state::{Memory, Saved};
 use self::succession::Loss;
 use self::topology::Topology;
 use crate::config::Elastic;
@@ -98,7 +99,9 @@ pub struct Parts {
     /// The settings of scaling, which may change.
     pub elastic: watch::Receiver<Elastic>,
     /// Where the memory is kept.
-    pub state_file: Option<PathBuf>,
+    pub memory: Memory,
+    /// What is wrong with it on purpose.
+    pub planted: Planted,
     /// Where it tells what it is about.
     pub progress: watch::Sender<Progress>,
     /// Its jobs.

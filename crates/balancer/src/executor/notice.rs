@@ -1,7 +1,7 @@
 //! What others see of the executor: the view, its progress, the state file.
 
 use super::job::Kind;
-use super::state::{self, Saved, SavedNode};
+use super::state::{Memory, Saved, SavedNode};
 use super::{Executor, Progress};
 use crate::request::Action;
 use crate::view::NodeState;
@@ -15,10 +15,11 @@ impl Executor {
             now.strategy == next.strategy && now.nodes.iter().map(key).eq(next.nodes.iter().map(key))
         };
         self.parts.board.set_primary(next.primary().map(|primary| primary.id.clone()));
+        // No client writes on a primary that is not remembered.
+        self.save();
         if !same {
             self.parts.view.publish(next);
         }
-        self.save();
     }
 
     pub(super) fn tell_progress(&self) {
@@ -38,7 +39,9 @@ impl Executor {
 
     /// Keeps the memory up to date.
     pub(super) fn save(&mut self) {
-        let Some(path) = self.parts.state_file.clone() else { return };
+        if matches!(self.parts.memory, Memory::Nowhere) {
+            return;
+        }
         let topology = &self.parts.topology;
         let lines = topology.members.iter().map(|member| {
             let disabled = member.node.state == NodeState::Disabled;
@@ -51,8 +54,8 @@ impl Executor {
         }
         self.saved = Some(saved.clone());
         // A few hundred bytes, a few times an hour, not synced: not worth a task of its own.
-        if let Err(error) = state::write(&path, &saved) {
-            tracing::warn!(path = %path.display(), %error, "the state file could not be written");
+        if let Err(error) = self.parts.memory.write(&saved) {
+            tracing::warn!(memory = ?self.parts.memory, %error, "the state file could not be written");
         }
     }
 }

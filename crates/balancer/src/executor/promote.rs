@@ -13,6 +13,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::NodeId;
@@ -20,7 +21,8 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep};
 
-use super::job::{News, STEP, Tools, step};
+use super::job::{News, Opening, STEP, Tools, step};
+use super::planted::Bug;
 use super::scale;
 use crate::failover::plan::{self, Standing};
 use crate::nodes::{Facts, NodeError};
@@ -55,6 +57,8 @@ pub struct Election {
     pub bystanders: Vec<NodeId>,
     /// An operator's choice, that overrides what is missing.
     pub wanted: Option<NodeId>,
+    /// The live figures of who held the role: they tell what clients were told.
+    pub meter: Option<Arc<Meter>>,
     /// The whole must be over by then.
     pub end: Instant,
 }
@@ -90,7 +94,10 @@ pub async fn replace(tools: &Tools, election: Election) -> News {
         Err(error) => return News::Failed(format!("{} was chosen ({}): {error}", choice.chosen, choice.why)),
     };
     let (chosen, why) = (choice.chosen.clone(), choice.why.clone());
-    tools.tell(News::Opened { chosen, why, steps: steps.text }).await;
+    let heard = standing.iter().map(|node| node.id.clone()).collect();
+    let received = |node: &Standing| node.facts.received().sequence(0);
+    let at = standing.iter().find(|node| node.id == chosen).map_or(0, received);
+    tools.tell(News::Opened(Opening { chosen, why, steps: steps.text, heard, at })).await;
     News::Promoted { strays: opened.strays().await }
 }
 
@@ -125,12 +132,23 @@ async fn elect(tools: &Tools, election: &Election) -> Result<(Vec<Standing>, pla
         missing.extend(election.holder.clone().filter(|id| former.is_none() && tools.board.alive(id)));
         let mut standing = heard.clone();
         standing.extend(former);
-        match plan::choose(&standing, &missing, election.wanted.as_ref()) {
+        let told = election.meter.as_ref().map_or(0, |meter| meter.acknowledged.load(Relaxed));
+        let chosen = plan::choose(&standing, &missing, election.wanted.as_ref(), told)
+            .map_err(|reason| reason.to_string())
+            .and_then(
+                |choice| if tools.board.alive(&choice.chosen) { Ok(choice) } else { Err(doubtful(&choice)) },
+            );
+        match chosen {
             Ok(choice) => return Ok((standing, choice)),
-            Err(reason) if Instant::now() + RETRY >= election.end => return Err(reason.to_string()),
+            Err(reason) if Instant::now() + RETRY >= election.end => return Err(reason),
             Err(_) => sleep(RETRY).await,
         }
     }
+}
+
+/// Whoever is held for dead would be taken out of the view as soon as it stands there.
+fn doubtful(choice: &plan::Choice) -> String {
+    format!("{} was chosen ({}), and does not answer probes", choice.chosen, choice.why)
 }
 
 async fn halt(tools: &Tools, Voter { id, serving, .. }: &Voter) -> Result<Standing, NodeError> {
@@ -261,7 +279,8 @@ pub async fn switch(tools: &Tools, handover: Handover) -> News {
         }
     };
     let why = "asked for".to_owned();
-    tools.tell(News::Opened { chosen: handover.to.clone(), why, steps: steps.text }).await;
+    let (chosen, heard) = (handover.to.clone(), Vec::new());
+    tools.tell(News::Opened(Opening { chosen, why, steps: steps.text, heard, at: 0 })).await;
     strays.extend(repoint(tools, std::slice::from_ref(&handover.from), &handover.to).await);
     News::Promoted { strays }
 }
@@ -296,7 +315,9 @@ async fn prepare(tools: &Tools, handover: &Handover, steps: &mut Steps) -> Resul
     // What does not end in time is cut off by the fence and gets an error, as the operator was told.
     scale::drain(from.clone(), meter.clone(), *patience).await;
     steps.done("ended");
-    step(from, "fence", STEP, tools.nodes.fence(from)).await?;
+    if !tools.planted.has(Bug::TwoPrimaries) {
+        step(from, "fence", STEP, tools.nodes.fence(from)).await?;
+    }
     steps.done("closed");
     let target: Facts = step(from, "status", STEP, tools.nodes.status(from)).await?;
     let end = Instant::now() + STEP;

@@ -54,7 +54,8 @@ impl Executor {
     }
 
     fn scaling(&self) -> bool {
-        self.running.iter().any(|job| matches!(job.kind, Kind::ScaleOut | Kind::ScaleIn | Kind::Drain))
+        let scales = |kind| matches!(kind, Kind::ScaleOut | Kind::ScaleIn | Kind::Drain | Kind::Approach);
+        self.running.iter().any(|job| scales(job.kind))
     }
 
     fn job_of(&self, id: &NodeId) -> Option<&Running> {

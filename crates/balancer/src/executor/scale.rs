@@ -8,11 +8,14 @@ use cluster::NodeId;
 use tokio::time::{Instant, sleep};
 
 use super::job::{News, STEP, Tools, step};
+use super::planted::Bug;
 use crate::nodes::NodeError;
 use crate::telemetry::Meter;
 
 /// A candidate that has not caught up by then is not admitted.
 pub const CATCH_UP: Duration = Duration::from_secs(10);
+/// A node that has all that the primary had so long ago has caught up.
+pub const FRESH: Duration = Duration::from_secs(1);
 /// Between two looks at a node that is to become quiet.
 const LOOK: Duration = Duration::from_millis(20);
 /// Quiet so many times in a row is quiet: a session may have chosen the node by the view before.
@@ -31,7 +34,7 @@ pub async fn prepare(tools: &Tools, node: NodeId, primary: NodeId) -> News {
 /// What came of waiting for a follower.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Caught {
-    /// It has applied all that the primary had at the beginning, and replicates.
+    /// It has applied all that the primary had a moment ago ([`FRESH`]), and replicates.
     Up,
     /// Not within the limit; in words, how far it is.
     Behind(String),
@@ -39,7 +42,7 @@ pub enum Caught {
     Diverged(String),
 }
 
-/// Waits until a follower has caught up with where the primary stands now.
+/// Waits until a follower has caught up with the primary, which goes on meanwhile.
 pub async fn caught_up(
     tools: &Tools,
     node: &NodeId,
@@ -47,12 +50,20 @@ pub async fn caught_up(
     limit: Duration,
 ) -> Result<Caught, NodeError> {
     let end = Instant::now() + limit;
-    let target = step(primary, "status", STEP, tools.nodes.status(primary)).await?.applied;
+    let mut asked = Instant::now();
+    let mut target = step(primary, "status", STEP, tools.nodes.status(primary)).await?.applied;
     let mut pause = Duration::from_millis(5);
     loop {
         let facts = step(node, "status", STEP, tools.nodes.status(node)).await?;
-        if facts.replicates() && facts.applied.covers(&target) {
+        let reached = facts.replicates() && facts.applied.covers(&target);
+        if reached && asked.elapsed() <= FRESH || tools.planted.has(Bug::EarlyAdmission) {
             return Ok(Caught::Up);
+        }
+        if reached && Instant::now() < end {
+            // That was long ago: the primary has gone on since.
+            asked = Instant::now();
+            target = step(primary, "status", STEP, tools.nodes.status(primary)).await?.applied;
+            continue;
         }
         if let Some(following) = facts.following.as_ref().filter(|following| following.diverged) {
             return Ok(Caught::Diverged(following.error.clone()));

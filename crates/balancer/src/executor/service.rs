@@ -59,7 +59,7 @@ impl Executor {
         let (Some(id), Some(primary)) = (id.clone().filter(|_| ready), topology.primary()) else {
             return self.fail(&request, id.as_ref(), "no candidate stands by");
         };
-        if ceiling != 0 && topology.serving() >= ceiling {
+        if ceiling != 0 && topology.serving(board) >= ceiling {
             return self.fail(&request, Some(&id), format!("{ceiling} nodes at most may serve"));
         }
         let primary = primary.node.id.clone();
@@ -69,7 +69,7 @@ impl Executor {
     }
 
     pub(super) fn scale_in(&mut self, request: Request, id: Option<NodeId>) {
-        let topology = &self.parts.topology;
+        let (topology, board) = (&self.parts.topology, &self.parts.board);
         let floor = self.parts.elastic.borrow().floor;
         let id = id.or_else(|| topology.spare(&self.parts.candidates));
         let serves = |id: &NodeId| {
@@ -80,7 +80,7 @@ impl Executor {
         let Some(id) = id.clone().filter(serves) else {
             return self.fail(&request, id.as_ref(), "no serving replica can be spared");
         };
-        if topology.serving() <= floor {
+        if topology.serving(board) <= floor {
             return self.fail(&request, Some(&id), format!("{floor} nodes at least must serve"));
         }
         self.drain(request, id, Kind::ScaleIn);

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use cluster::NodeId;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,47 @@ pub struct SavedNode {
     pub home: Home,
     /// Whether an operator has switched it off.
     pub disabled: bool,
+}
+
+/// Where the memory is kept.
+#[derive(Clone, Debug, Default)]
+pub enum Memory {
+    /// Nowhere: a restart forgets.
+    #[default]
+    Nowhere,
+    /// In a file.
+    File(PathBuf),
+    /// By whoever starts one control plane after the other in one process.
+    Held(Arc<Mutex<Saved>>),
+}
+
+impl Memory {
+    /// What is remembered.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn read(&self) -> io::Result<Saved> {
+        match self {
+            Self::Nowhere => Ok(Saved::default()),
+            Self::File(path) => read(path),
+            Self::Held(saved) => Ok(saved.lock().expect("no panic while the memory is held").clone()),
+        }
+    }
+
+    /// Remembers this instead.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, new: &Saved) -> io::Result<()> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::File(path) => write(path, new),
+            Self::Held(saved) => {
+                saved.lock().expect("no panic while the memory is held").clone_from(new);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Reads the file; a missing one is an empty memory.

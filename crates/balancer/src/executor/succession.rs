@@ -1,17 +1,19 @@
 //! Who is the primary: what is remembered of a loss, elections and planned changes, from the writer's side. The work on
 //! nodes is in [`super::promote`].
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::NodeId;
 use tokio::time::Instant;
 
 use super::Executor;
-use super::job::{Kind, Running};
+use super::job::{Kind, Opening, Running};
 use super::promote::{self, Election, Handover, Voter};
+use super::scale;
 use super::topology;
 use crate::event::EventKind;
-use crate::request::Request;
+use crate::request::{Priority, Request};
 use crate::view::NodeState;
 
 /// A primary that was lost.
@@ -80,7 +82,8 @@ impl Executor {
         let others = self.parts.topology.members.iter().map(|member| &member.node.id);
         let bystanders = others.filter(stands_by).cloned().collect();
         let end = Instant::now() + self.parts.promotion_limit;
-        Some(Election { holder, electorate, bystanders, wanted, end })
+        let meter = holder.as_ref().and_then(|id| topology::meter(&self.parts.topology, id));
+        Some(Election { holder, electorate, bystanders, wanted, meter, end })
     }
 
     pub(super) fn switch_over(&mut self, request: Request, to: NodeId) {
@@ -90,6 +93,22 @@ impl Executor {
                 return self.fail(&request, Some(&to), "the primary was lost meanwhile, ask again");
             }
             return self.replace_primary(request, Some(to));
+        };
+        let from = primary.node.id.clone();
+        let ready = matches!(self.parts.topology.state(&to), Some(NodeState::Serving | NodeState::Standby));
+        if !ready {
+            return self.fail(&request, Some(&to), format!("{to} does not follow the primary"));
+        }
+        // Writes go on until the next one is near: they wait for what is left of the way alone.
+        self.start(Kind::Approach, Some(to.clone()), request, async move |tools| {
+            scale::prepare(&tools, to, from).await
+        });
+    }
+
+    /// The next primary is near: the change itself.
+    pub(super) fn hand_over(&mut self, request: Request, to: NodeId) {
+        let Some(primary) = self.parts.topology.primary() else {
+            return self.fail(&request, Some(&to), "the primary was lost meanwhile, ask again");
         };
         let (from, meter) = (primary.node.id.clone(), primary.node.meter.clone());
         let follows = |m: &&topology::Member| {
@@ -111,14 +130,16 @@ impl Executor {
         });
     }
 
-    pub(super) fn opened(&mut self, job: &Running, chosen: &NodeId, why: &str, steps: &str) {
+    pub(super) fn opened(&mut self, job: &Running, opening: &Opening) {
+        let Opening { chosen, why, steps, heard, at } = opening;
         // Events are told before the view is published: whoever sees the view finds the event.
         let now = Instant::now();
+        let lost = self.loss.is_some();
         let (first, sure) = match self.loss.take() {
             Some(loss) => {
-                self.parts
-                    .topology
-                    .crown(chosen, |id| loss.electorate.iter().any(|v| v.id == *id && v.required));
+                let required = |id: &NodeId| loss.electorate.iter().any(|v| v.id == *id && v.required);
+                // Whoever was heard stood on the way to the chosen one's data, or there would have been no choice.
+                self.parts.topology.crown(chosen, |id| required(id) || heard.contains(id));
                 (loss.first, loss.sure)
             }
             None => {
@@ -134,6 +155,14 @@ impl Executor {
             sure.saturating_duration_since(first).as_millis(),
             now.saturating_duration_since(first).as_millis(),
         );
+        if let Some(meter) = topology::meter(&self.parts.topology, chosen) {
+            let by_hand = lost && job.request.priority() == Priority::Operator;
+            if by_hand {
+                // An operator's decision to do without what the others may have.
+                meter.acknowledged.store(0, Relaxed);
+            }
+            meter.acknowledged.fetch_max(*at, Relaxed);
+        }
         self.parts.events.tell(EventKind::Promoted, Some(chosen), job.request.cause.as_str(), detail);
         self.publish();
     }

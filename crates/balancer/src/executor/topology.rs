@@ -1,6 +1,7 @@
 //! The executor's own table of the nodes, from which it makes views. Nobody else writes it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::{NodeId, Role};
@@ -89,18 +90,26 @@ impl Topology {
         }
     }
 
-    /// How many serve.
-    pub fn serving(&self) -> usize {
-        self.members.iter().filter(|member| member.node.state == NodeState::Serving).count()
+    /// How many serve and are alive: one that has just died may still stand as serving.
+    pub fn serving(&self, board: &Board) -> usize {
+        let serves =
+            |member: &&Member| member.node.state == NodeState::Serving && board.alive(&member.node.id);
+        self.members.iter().filter(serves).count()
     }
 
     /// `chosen` holds the role from now on and serves; whoever held it before is a replica that has yet to come back.
     /// Those that did not vote may have gone another way.
     pub fn crown(&mut self, chosen: &NodeId, voted: impl Fn(&NodeId) -> bool) {
+        let told = |member: &Member| member.node.meter.acknowledged.load(Relaxed);
+        let told = self.holder().filter(|holder| holder.node.id != *chosen).map(told);
         for member in &mut self.members {
             member.sound = voted(&member.node.id) || member.node.id == *chosen;
             let node = &mut member.node;
             if node.id == *chosen {
+                // It answers for what clients were told by the one before it, and not for what it told in another time.
+                if let Some(told) = told {
+                    node.meter.acknowledged.store(told, Relaxed);
+                }
                 node.epoch += 1;
                 node.role = Role::Primary;
                 node.state = NodeState::Serving;
@@ -135,8 +144,7 @@ impl Topology {
             .members
             .iter()
             .filter(|member| member.node.state == NodeState::Standby && board.alive(&member.node.id));
-        let lag = |member: &&Member| match member.node.meter.lag_ms.load(std::sync::atomic::Ordering::Relaxed)
-        {
+        let lag = |member: &&Member| match member.node.meter.lag_ms.load(Relaxed) {
             lag @ 0.. => lag,
             _ => i64::MAX,
         };

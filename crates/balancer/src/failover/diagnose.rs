@@ -103,7 +103,8 @@ impl Look<'_> {
             (NodeState::Draining | NodeState::Disabled, true) => None,
             (_, true) if !self.automatic => Some(Diagnosis::PrimaryReturned(holder.id.clone())),
             (_, true) => self.nobody(format!("primary {} answers again", holder.id)),
-            (NodeState::Serving, false) if !self.automatic => {
+            // With nobody left to take over it is at least not to be asked any more.
+            (NodeState::Serving | NodeState::Draining, false) if !self.automatic || !self.hope() => {
                 Some(Diagnosis::Dead { node: holder.id.clone(), evidence: sight.evidence.clone() })
             }
             (_, false) => {
@@ -113,8 +114,12 @@ impl Look<'_> {
     }
 
     fn nobody(&self, evidence: String) -> Option<Diagnosis> {
-        let hope = self.sights.iter().any(|sight| sight.alive);
-        (self.automatic && hope).then_some(Diagnosis::NoPrimary { evidence })
+        (self.automatic && self.hope()).then_some(Diagnosis::NoPrimary { evidence })
+    }
+
+    /// Whether any node is left.
+    fn hope(&self) -> bool {
+        self.sights.iter().any(|sight| sight.alive)
     }
 
     /// How many followers say, since the first evidence, that they lost the primary too.

@@ -4,6 +4,9 @@
 //! those that followed. Hence: every node that followed the lost primary and was not known to be dead before it must be
 //! heard, and the one that has received most is taken. While one of them is missing the choice is put off: losing an
 //! acknowledged order is worse than waiting. An operator may name the node and so take the decision on himself.
+//!
+//! A node that was held for dead may have come back, have acknowledged alone, and be out of hearing again. Therefore what
+//! clients were told counts as well: all of it came through here, and nobody is chosen who lacks it.
 
 use cluster::NodeId;
 
@@ -46,6 +49,19 @@ pub enum NoChoice {
     /// Two nodes have transactions that the other lacks.
     #[error("{0} and {1} each have transactions that the other lacks")]
     Diverged(NodeId, NodeId),
+    /// Clients were told of more than anybody has who answers.
+    #[error(
+        "{best} has come furthest of those that answer, to {has}; clients were told of transactions up to \
+         {told}, which somebody must have who does not answer"
+    )]
+    Lacking {
+        /// Who would have been chosen.
+        best: NodeId,
+        /// Its newest transaction, as a sequence number of replication domain 0.
+        has: u64,
+        /// The newest that a client was told of.
+        told: u64,
+    },
     /// The named node is not among those that answered.
     #[error("{0} does not answer")]
     NotThere(NodeId),
@@ -56,11 +72,13 @@ fn names(ids: &[NodeId]) -> String {
 }
 
 /// Chooses the next primary among those that answered. `missing` followed the lost primary and did not answer.
-/// `wanted` is an operator's word, which counts more than what is missing.
+/// `wanted` is an operator's word, which counts more than what is missing. Clients were `told` of transactions up to this
+/// sequence number.
 pub fn choose(
     standing: &[Standing],
     missing: &[NodeId],
     wanted: Option<&NodeId>,
+    told: u64,
 ) -> Result<Choice, NoChoice> {
     if let Some(wanted) = wanted {
         let there = standing.iter().any(|node| &node.id == wanted);
@@ -91,6 +109,10 @@ pub fn choose(
     }
     if !able(best) {
         return Err(NoChoice::Stuck(best.id.clone(), error(best)));
+    }
+    let has = received.sequence(0);
+    if has < told {
+        return Err(NoChoice::Lacking { best: best.id.clone(), has, told });
     }
     Ok(Choice { chosen: best.id.clone(), why: reason(best, standing) })
 }
@@ -195,7 +217,7 @@ mod tests {
             ),
         ];
         for (name, standing, expected) in table {
-            let chosen = choose(&standing, &[], None).map(|choice| choice.chosen);
+            let chosen = choose(&standing, &[], None, 0).map(|choice| choice.chosen);
             assert_eq!(chosen, expected.map(NodeId::from), "{name}");
         }
     }
@@ -204,7 +226,7 @@ mod tests {
     fn two_histories_are_not_chosen_between() {
         let mut other = node("n3", 5, 5);
         other.facts.applied = "0-1-5,1-7-3".parse().unwrap();
-        let found = choose(&[node("n2", 9, 9), other], &[], None);
+        let found = choose(&[node("n2", 9, 9), other], &[], None, 0);
         assert!(matches!(found, Err(NoChoice::Diverged(..))), "{found:?}");
     }
 
@@ -212,18 +234,27 @@ mod tests {
     fn a_missing_follower_is_waited_for_unless_an_operator_decides() {
         let standing = [node("n2", 10, 10)];
         let missing = [NodeId::from("n3"), NodeId::from("n4")];
-        let refused = choose(&standing, &missing, None).unwrap_err();
+        let refused = choose(&standing, &missing, None, 0).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "waiting for n3, n4: the newest acknowledged transaction may be there alone"
         );
-        assert_eq!(choose(&standing, &missing, Some(&"n2".into())).unwrap().chosen, "n2".into());
-        assert!(choose(&standing, &missing, Some(&"n3".into())).is_err());
+        assert_eq!(choose(&standing, &missing, Some(&"n2".into()), 0).unwrap().chosen, "n2".into());
+        assert!(choose(&standing, &missing, Some(&"n3".into()), 0).is_err());
+    }
+
+    #[test]
+    fn what_clients_were_told_of_is_not_given_up() {
+        let standing = [node("n2", 10, 10), node("n3", 9, 9)];
+        assert_eq!(choose(&standing, &[], None, 10).unwrap().chosen, "n2".into());
+        let refused = choose(&standing, &[], None, 11).unwrap_err();
+        assert_eq!(refused, NoChoice::Lacking { best: "n2".into(), has: 10, told: 11 });
+        assert!(choose(&standing, &[], Some(&"n2".into()), 11).is_ok(), "an operator may");
     }
 
     #[test]
     fn the_reason_names_the_runner_up() {
-        let why = choose(&[node("n2", 10, 10), node("n3", 51, 8)], &[], None).unwrap().why;
+        let why = choose(&[node("n2", 10, 10), node("n3", 51, 8)], &[], None, 0).unwrap().why;
         assert_eq!(why, "41 transactions more than n2, at 0-1-51");
     }
 }

@@ -130,6 +130,13 @@ impl Board {
         self.lock().places.iter().any(|place| &place.sight.id == id && place.sight.alive)
     }
 
+    /// For how long the judge has been sure of a node's death; `None` while it holds it for alive.
+    pub fn dead_for(&self, id: &NodeId) -> Option<Duration> {
+        let inner = self.lock();
+        let place = inner.places.iter().find(|place| &place.sight.id == id)?;
+        place.sight.died.map(|(_, sure)| sure.elapsed())
+    }
+
     /// A receiver that wakes when anything was learned.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()

@@ -3,9 +3,6 @@
 //! Two real things stand behind [`Nodes`]: database servers ([`mariadb`]) and the simulation's fake ones. Every call here
 //! waits on a node, so nobody but probes and jobs makes any, each within a limit of its own.
 
-#[cfg(test)]
-#[allow(missing_docs, reason = "for tests")]
-pub mod fake;
 pub mod mariadb;
 
 use std::net::SocketAddr;

@@ -13,10 +13,11 @@ use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::packet::{HEADER, Reader, header, put_packet};
-use crate::wire::reply::{ErrPacket, Expect, Prepared, Scanner, Step};
+use crate::wire::reply::{Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step, changes};
+use crate::wire::trackers::Trackers;
 
 /// A question that is not answered by then has failed.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// No answer to a question is longer.
 const MAX: usize = 4 << 20;
 
@@ -29,6 +30,9 @@ pub enum AskError {
     /// The node said no: its error packet.
     #[error("the node refused")]
     Refused(Vec<u8>),
+    /// The node has not applied in time what was waited for; the answer to the statement behind that is on its way.
+    #[error("the node is behind")]
+    Behind,
 }
 
 impl From<crate::wire::packet::Malformed> for AskError {
@@ -52,13 +56,25 @@ impl Connection {
         payload.extend_from_slice(text);
         put_packet(&mut packet, 0, &payload);
         self.stream.write_all(&packet).await?;
+        self.answer_within(expect, limit).await
+    }
+
+    /// Takes in the next answer.
+    pub(super) async fn answer_within(
+        &mut self,
+        expect: Expect,
+        limit: Duration,
+    ) -> Result<BytesMut, AskError> {
         let answered = tokio::time::timeout(limit, self.answer(expect)).await;
         answered.unwrap_or_else(|_| Err(AskError::Broken(io::ErrorKind::TimedOut.into())))
     }
 
+    pub(super) fn deprecates_eof(&self) -> bool {
+        self.key.capabilities.has(Capabilities::DEPRECATE_EOF)
+    }
+
     async fn answer(&mut self, expect: Expect) -> Result<BytesMut, AskError> {
-        let deprecate = self.key.capabilities.has(Capabilities::DEPRECATE_EOF);
-        let mut scanner = Scanner::new(expect, deprecate);
+        let mut scanner = Scanner::new(expect, self.deprecates_eof());
         loop {
             match scanner.step(&self.buffer)? {
                 Step::More if self.buffer.len() > MAX => {
@@ -89,13 +105,7 @@ impl Connection {
     /// Runs a statement that returns one row of one column; `None` for NULL or no row.
     pub async fn value(&mut self, text: &[u8], limit: Duration) -> Result<Option<String>, AskError> {
         let answer = self.ask(Command::Query, text, Expect::Result, limit).await?;
-        let deprecate = self.key.capabilities.has(Capabilities::DEPRECATE_EOF);
-        // Count, one definition, perhaps EOF; then the row.
-        let row = packets(&answer).nth(if deprecate { 2 } else { 3 });
-        Ok(row.filter(|row| !matches!(row.first(), None | Some(0xFB | 0xFE))).and_then(|row| {
-            let text = Reader::new(row).text().ok()?;
-            Some(String::from_utf8_lossy(text).into_owned())
-        }))
+        Ok(only_value(&answer, self.deprecates_eof()))
     }
 
     /// Allows several statements in one text, or one only: it becomes a connection of that kind.
@@ -111,7 +121,7 @@ impl Connection {
     pub async fn prepare(&mut self, text: &Rc<Text>, keeps: bool) -> Result<u32, AskError> {
         match self.image.to_prepare(&text.image) {
             Some(image) if image == *self.image => {}
-            Some(image) if image.variables.iter().all(|(name, _)| self.image.get(name).is_some()) => {
+            Some(image) if image.has_nothing_beyond(&self.image) => {
                 self.enter(&image.into()).await?;
             }
             _ if keeps => {}
@@ -150,7 +160,7 @@ impl Connection {
             self.image = image.clone();
             return Ok(());
         }
-        if !self.image.variables.iter().all(|(name, _)| image.get(name).is_some()) {
+        if !self.image.has_nothing_beyond(image) {
             self.reset().await?;
         }
         if self.image.schema != image.schema
@@ -164,6 +174,9 @@ impl Connection {
         if let Some(set) = self.image.set_to(image) {
             self.run(set.as_bytes()).await?;
         }
+        if let Some(set) = self.image.set_user_to(image) {
+            self.run(&set).await?;
+        }
         self.image = image.clone();
         Ok(())
     }
@@ -175,12 +188,39 @@ impl Connection {
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
-        self.run(tracking(&self.greeting)).await
+        self.run(tracking(&self.greeting)).await?;
+        self.tracked = true;
+        Ok(())
     }
 
-    /// Asks for the change tracking again that a client has switched to something else.
-    pub async fn track(&mut self) -> Result<(), AskError> {
-        self.run(tracking(&self.greeting)).await
+    /// Has it tell changes as a client has asked for, for one statement.
+    pub async fn track_for(&mut self, trackers: &Trackers) -> Result<(), AskError> {
+        self.tracked = false;
+        self.run(trackers.set(self.greeting.is_mysql()).as_bytes()).await
+    }
+
+    /// What the node's session is asked to tell.
+    pub async fn trackers(&mut self) -> Result<Trackers, AskError> {
+        let answer = self.value(Trackers::question(self.greeting.is_mysql()), LIMIT).await?;
+        Ok(answer.as_deref().map_or(Trackers::Default, Trackers::read))
+    }
+
+    /// Has it tell every change again. Returns the values of these variables, which may have changed without being told:
+    /// each is set to what it is, and what is set is told.
+    pub async fn track(&mut self, names: &[String]) -> Result<Vec<(String, String)>, AskError> {
+        let mut text = tracking(&self.greeting).to_vec();
+        for name in names {
+            text.extend_from_slice(format!(", SESSION {name}=@@SESSION.{name}").as_bytes());
+        }
+        let answer = self.ask(Command::Query, &text, Expect::Result, LIMIT).await?;
+        self.tracked = true;
+        let ok = OkPacket::read(packets(&answer).next().unwrap_or_default())?;
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let told = changes(ok.changes).filter_map(|change| match change {
+            Change::Variable(name, value) => Some((text(name), text(value))),
+            Change::Schema(_) => None,
+        });
+        Ok(told.collect())
     }
 }
 
@@ -192,7 +232,18 @@ pub fn refusal(payload: &[u8]) -> String {
     }
 }
 
-fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The value in a result of one column; `None` for NULL or no row.
+pub(super) fn only_value(answer: &[u8], deprecates_eof: bool) -> Option<String> {
+    // Count, one definition, perhaps EOF; then the row.
+    let row = packets(answer).nth(if deprecates_eof { 2 } else { 3 })?;
+    if matches!(row.first(), None | Some(0xFB | 0xFE)) {
+        return None;
+    }
+    let text = Reader::new(row).text().ok()?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+pub(super) fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, _) = header(bytes)?;
         let payload = bytes.get(HEADER..HEADER + length)?;

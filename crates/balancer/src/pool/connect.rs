@@ -27,9 +27,10 @@ use crate::wire::transport::Transport;
 
 /// Every change of the session is told, among it `last_gtid`. Transaction info is not asked for: the status flags say
 /// whether a transaction is open, and the info would come with every statement.
-pub const TRACK: &[u8] = b"SET session_track_system_variables='*'";
+pub const TRACK: &[u8] = b"SET session_track_system_variables='*', session_track_schema=ON";
 /// As [`TRACK`], for MySQL, which tells of transactions by their GTIDs and not by a variable.
-pub const TRACK_MYSQL: &[u8] = b"SET session_track_system_variables='*', session_track_gtids=OWN_GTID";
+pub const TRACK_MYSQL: &[u8] =
+    b"SET session_track_system_variables='*', session_track_schema=ON, session_track_gtids=OWN_GTID";
 
 /// What SET NAMES does, after the collation has been set by its number.
 const SET_TO_CONNECTION: &[u8] =
@@ -120,12 +121,19 @@ pub struct Connection {
     pub used: Instant,
     /// The node's figures.
     pub meter: Arc<Meter>,
+    /// It tells every change of the session, which only the statements of one that asked for something else may suspend.
+    pub(super) tracked: bool,
     /// The server's version and default collation.
     pub greeting: Greeting,
     _counted: Counted,
 }
 
 impl Connection {
+    /// Whether it tells every change of the session.
+    pub fn is_tracked(&self) -> bool {
+        self.tracked
+    }
+
     /// Whether nothing has come from the node since the last answer; between statements, news is the end of the
     /// connection. Asks the kernel only if it has reported something.
     pub fn is_quiet(&mut self) -> bool {
@@ -182,6 +190,7 @@ async fn open(
         remembers: false,
         used: Instant::now(),
         meter: place.meter.clone(),
+        tracked: true,
         greeting,
         _counted: Counted::new(place.meter.clone()),
     })
@@ -226,7 +235,7 @@ impl Login<'_> {
     /// The next packet's payload.
     pub(super) async fn receive(&mut self) -> Result<BytesMut, ConnectError> {
         loop {
-            match front(&self.buffer, self.sequence, 1 << 16) {
+            match front(&self.buffer, Some(self.sequence), 1 << 16) {
                 Ok(Front::Whole(length, last)) => {
                     self.sequence = last.wrapping_add(1);
                     let mut packet = self.buffer.split_to(length);

@@ -1,9 +1,17 @@
-//! The part of a session's state that can be set up again on another connection: default schema and system variables.
+//! The part of a session's state that can be set up again on another connection: default schema, system variables, and
+//! those user variables that were set to literals.
 //!
-//! Values are what the nodes themselves report after each statement (session tracking), so no SET has to be understood.
+//! Schema and system variables are what the nodes themselves report after each statement (session tracking), so no SET of
+//! them has to be understood. User variables they do not report; what is more than `@name = literal` ties the session.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::time::Duration;
+
+/// User variables that are carried at most.
+const USER_VARIABLES: usize = 64;
+/// A longer literal is not carried.
+const LITERAL: usize = 1024;
 
 /// Schema and variables that differ from those of a fresh connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -12,6 +20,8 @@ pub struct Image {
     pub schema: Option<Box<[u8]>>,
     /// System variables by name, sorted.
     pub variables: Vec<(Box<str>, Box<str>)>,
+    /// User variables by name in lower case, sorted, with the literals that they were given.
+    pub user: Vec<(Box<str>, Box<[u8]>)>,
 }
 
 impl Image {
@@ -29,6 +39,40 @@ impl Image {
             // The server has chosen the set's default collation with it.
             self.variables.retain(|(known, _)| &**known != "collation_connection");
         }
+    }
+
+    /// Notes what a user variable was set to; `false`: that is more than is carried.
+    pub fn set_user(&mut self, name: &[u8], literal: &[u8]) -> bool {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let at = self.user.binary_search_by(|(known, _)| (**known).cmp(&name));
+        match at {
+            _ if literal.len() > LITERAL => return false,
+            Ok(at) => self.user[at].1 = literal.into(),
+            Err(_) if self.user.len() >= USER_VARIABLES => return false,
+            Err(at) => self.user.insert(at, (name.into(), literal.into())),
+        }
+        true
+    }
+
+    /// Whether one of the user variables is a text, which means something else in another character set or mode.
+    fn carries_texts(&self) -> bool {
+        self.user.iter().any(|(_, literal)| matches!(literal.first(), Some(b'\'' | b'"')))
+    }
+
+    /// Whether user variables would not be the same if they were set again in this state, because it has just changed from
+    /// `before`.
+    pub fn misreads_texts_since(&self, before: &Self) -> bool {
+        let reading =
+            ["character_set_client", "character_set_connection", "collation_connection", "sql_mode"];
+        self.carries_texts() && reading.iter().any(|name| self.get(name) != before.get(name))
+    }
+
+    /// The same without user variables.
+    pub fn without_user(self: &Rc<Self>) -> Rc<Self> {
+        if self.user.is_empty() {
+            return self.clone();
+        }
+        Rc::new(Self { user: Vec::new(), ..Self::clone(self) })
     }
 
     /// A variable's value, if it is not that of a fresh connection.
@@ -61,10 +105,14 @@ impl Image {
         self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
     }
 
+    /// Whether it sets no variable that `other` leaves as it was at the beginning.
+    pub fn has_nothing_beyond(&self, other: &Self) -> bool {
+        self.variables.iter().all(|(name, _)| other.get(name).is_some())
+    }
+
     /// Whether a connection in this state can be brought into `other` without losing anything: nothing has to be unset.
     pub fn leads_to(&self, other: &Self) -> bool {
-        (self.schema.is_none() || other.schema.is_some())
-            && self.variables.iter().all(|(name, _)| other.get(name).is_some())
+        (self.schema.is_none() || other.schema.is_some()) && self.has_nothing_beyond(other)
     }
 
     /// The SET that leads from this state to `other`; `None` when no variable differs.
@@ -80,6 +128,27 @@ impl Image {
             };
             written.expect("writing to a String");
         }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The SET that brings the user variables from this state into `other`'s; `None` when none differs. A variable that is
+    /// not set reads as NULL, so that is how one is unset.
+    pub fn set_user_to(&self, other: &Self) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        let mut put = |name: &str, literal: &[u8]| {
+            text.extend_from_slice(if text.is_empty() { &b"SET @"[..] } else { b", @" });
+            text.extend_from_slice(name.as_bytes());
+            text.push(b'=');
+            text.extend_from_slice(literal);
+        };
+        let lacks =
+            |user: &[(Box<str>, _)], name: &str| user.binary_search_by(|(k, _)| (**k).cmp(name)).is_err();
+        self.user
+            .iter()
+            .filter(|(name, _)| lacks(&other.user, name))
+            .for_each(|(name, _)| put(name, b"NULL"));
+        let differ = other.user.iter().filter(|variable| !self.user.contains(variable));
+        differ.for_each(|(name, literal)| put(name, literal));
         (!text.is_empty()).then_some(text)
     }
 
@@ -111,8 +180,12 @@ pub fn is_carried(name: &str) -> bool {
         "sql_log_bin",
         "skip_replication",
         "server_id",
+        // With the client: see `wire::trackers`.
+        "session_track_gtids",
+        "session_track_schema",
+        "session_track_system_variables",
     ];
-    let prefixes = ["rand_seed", "pseudo_", "session_track_", "gtid_"];
+    let prefixes = ["rand_seed", "pseudo_", "gtid_"];
     !never.contains(&name) && !prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -146,6 +219,31 @@ mod tests {
         assert!(plain.leads_to(&shop) && shop.leads_to(&shop));
         assert!(!shop.leads_to(&plain));
         assert!(!image(None, &[("time_zone", "x")]).leads_to(&shop));
+    }
+
+    #[test]
+    fn user_variables_are_set_and_unset() {
+        let (mut from, mut to) = (Image::default(), Image::default());
+        assert!(from.set_user(b"A", b"1") && from.set_user(b"gone", b"'x'"));
+        assert!(to.set_user(b"a", b"1") && to.set_user(b"b", b"'it''s'"));
+        let set = from.set_user_to(&to).unwrap();
+        assert_eq!(String::from_utf8(set).unwrap(), "SET @gone=NULL, @b='it''s'");
+        assert_eq!(to.set_user_to(&to), None);
+        assert!(from.leads_to(&to) && to.leads_to(&from), "they never stand in the way");
+        assert!(!to.set_user(b"c", &[b'1'; LITERAL + 1]));
+        assert!((0..100).any(|n| !to.set_user(format!("v{n}").as_bytes(), b"1")), "there is a limit");
+    }
+
+    #[test]
+    fn texts_in_user_variables_hang_on_the_character_set() {
+        let mut before = Image::default();
+        before.set_user(b"n", b"-1.5");
+        let mut after = before.clone();
+        after.set("character_set_connection", "latin1");
+        assert!(!after.misreads_texts_since(&before), "a number is a number");
+        after.set_user(b"t", b"'x'");
+        assert!(after.misreads_texts_since(&before));
+        assert!(!after.clone().misreads_texts_since(&after));
     }
 
     #[test]

@@ -37,9 +37,10 @@ impl Lease {
         Self { pooled: Some(pooled), pool }
     }
 
-    /// Gives the connection back for others to use. `remembers`: its owner may ask about its last statement.
+    /// Gives the connection back for others to use. `remembers`: its owner may ask about its last statement. One that does
+    /// not tell its changes as all others do is closed.
     pub fn release(mut self, owner: u32, remembers: bool, now: Instant) {
-        if let Some(mut pooled) = self.pooled.take() {
+        if let Some(mut pooled) = self.pooled.take_if(|pooled| pooled.connection.is_tracked()) {
             pooled.connection.owner = owner;
             pooled.connection.remembers = remembers;
             pooled.connection.used = now;

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod image;
 pub mod lease;
 mod node;
+pub mod prelude;
 mod prove;
 pub mod queue;
 pub mod statements;

@@ -1,25 +1,30 @@
 //! The client's side of a session: its stream, what has come from it, what was agreed on.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
 use bytes::{Buf, BytesMut};
 
+use super::lull::Lull;
 use super::memory::{BASE, Held, Memory};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::codec::{Front, front};
+use crate::wire::codec::{Front, front, renumber};
 use crate::wire::compression::Algorithm;
 use crate::wire::packet::{HEADER, Malformed, put_packet};
 use crate::wire::reply;
+use crate::wire::trackers::Trackers;
 use crate::wire::transport::Transport;
 
 /// Spare room for what a client says; most commands are short. It grows with what comes, not with what is announced.
 const ROOM: usize = 1 << 10;
 /// A buffer that has grown beyond this is given up when nothing has come for a while.
 const KEPT_IDLE: usize = 4 << 10;
-/// That while.
-const IDLE: Duration = Duration::from_secs(1);
+/// That while, in beats.
+const IDLE: u32 = 2;
 /// A buffer that has grown beyond this is given up after the command.
 const KEPT: usize = 256 << 10;
 
@@ -59,6 +64,10 @@ pub struct Client {
     pub packing: Option<Algorithm>,
     /// The id that it was greeted with.
     pub id: u32,
+    /// How long it has been waited for, or has waited.
+    pub lull: Rc<Lull>,
+    /// What of its session's changes it is told.
+    pub trackers: Trackers,
     held: Held,
     /// The buffer is empty and has grown.
     large: bool,
@@ -75,6 +84,8 @@ impl Client {
             capabilities: Capabilities::default(),
             packing: None,
             id,
+            lull: Rc::default(),
+            trackers: Trackers::default(),
             held: Held::new(memory),
             large: false,
         }
@@ -91,10 +102,14 @@ impl Client {
         if sequence == 0 {
             self.stream.begin_command();
         }
+        let compressed = self.stream.is_compressed();
         loop {
-            match front(&self.buffer, sequence, limit) {
-                Ok(Front::Whole(length, last)) => {
+            match front(&self.buffer, (!compressed).then_some(sequence), limit) {
+                Ok(Front::Whole(length, mut last)) => {
                     self.command = length;
+                    if compressed {
+                        last = renumber(&mut self.buffer[..length], sequence);
+                    }
                     self.sequence = last.wrapping_add(1);
                     self.stream.follow_frames(self.sequence);
                     return Ok(());
@@ -127,11 +142,19 @@ impl Client {
     /// Reads once. A client that is idle costs no large buffer.
     async fn read(&mut self) -> io::Result<bool> {
         if self.large && self.buffer.is_empty() {
-            let soon = self.stream.read_with_room(&mut self.buffer, ROOM);
-            if let Ok(read) = tokio::time::timeout(IDLE, soon).await {
-                return read;
+            let read = {
+                let mut read = pin!(self.stream.read_with_room(&mut self.buffer, ROOM));
+                poll_fn(|context| match read.as_mut().poll(context) {
+                    Poll::Ready(read) => Poll::Ready(Some(read)),
+                    Poll::Pending if self.lull.has_lasted(IDLE, context) => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                })
+                .await
+            };
+            match read {
+                Some(read) => return read,
+                None => self.give_up_buffer(),
             }
-            self.give_up_buffer();
         }
         self.stream.read_with_room(&mut self.buffer, ROOM).await
     }
@@ -233,5 +256,47 @@ impl Client {
             rest = &rest[end..];
         }
         payload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_buffer_that_has_grown_is_given_up_by_who_is_idle() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let near = Transport::plain(listener.accept().await.unwrap().0);
+        let mut client = Client::new(near, 1, Arc::new(Memory::new(1 << 30)));
+        let mut command = Vec::new();
+        put_packet(&mut command, 0, &[3; 3 * KEPT_IDLE]);
+        far.write_all(&command).await.unwrap();
+        client.receive(0, 1 << 20).await.unwrap();
+        assert!(client.buffer.capacity() > KEPT_IDLE);
+        let lull = client.lull.clone();
+        lull.restart();
+        let beats = async {
+            for _ in 0..IDLE {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                lull.beat();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        tokio::select! {
+            biased;
+            received = client.receive(0, 1 << 20) => panic!("nothing was said: {received:?}"),
+            () = beats => {}
+        }
+        assert!(client.buffer.capacity() <= ROOM, "{}", client.buffer.capacity());
+        put_packet(&mut command, 0, b"\x0e");
+        far.write_all(&command).await.unwrap();
+        client.receive(0, 1 << 20).await.unwrap();
+        assert_eq!(client.payload().len(), 3 * KEPT_IDLE, "whatever it says next is read");
     }
 }

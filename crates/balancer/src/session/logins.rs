@@ -40,9 +40,10 @@ impl Logins {
     pub fn enter<'a>(&'a self, all: &'a AtomicUsize, limit: usize) -> Option<LoggingIn<'a>> {
         let now = Instant::now();
         if all.load(Relaxed) >= limit {
-            let waiting = self.waiting.borrow();
-            let slowest = waiting.front().filter(|entry| now.duration_since(entry.since) >= YOUNG)?;
-            slowest.cut.notify_one();
+            // It leaves the line at once, so that it makes room for one newcomer and not for a flood of them.
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.front().filter(|entry| now.duration_since(entry.since) >= YOUNG)?;
+            waiting.pop_front()?.cut.notify_one();
         }
         all.fetch_add(1, Relaxed);
         let entry = Rc::new(Entry { since: now, cut: Notify::new() });
@@ -80,6 +81,7 @@ mod tests {
         assert!(logins.enter(&all, 2).is_none(), "both are young");
         tokio::time::advance(YOUNG / 2).await;
         let third = logins.enter(&all, 2).expect("the slow one goes");
+        assert!(logins.enter(&all, 2).is_none(), "it goes for one only");
         assert!(slow.cut().now_or_never().is_some());
         assert!(second.cut().now_or_never().is_none());
         drop((slow, second, third));

@@ -10,6 +10,7 @@ pub mod line;
 mod local;
 pub mod login;
 pub mod logins;
+pub mod lull;
 pub mod memory;
 mod own;
 pub mod prepared;
@@ -32,6 +33,7 @@ use self::alarm::Alarm;
 use self::client::{Client, Gone};
 use self::execute::Work;
 use self::login::LoggedIn;
+use self::lull::Deadline;
 use self::prepared::Prepared;
 use self::reads::Reads;
 use self::roster::Card;
@@ -48,6 +50,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::handshake::{Attributes, ChangeUser};
 use crate::wire::packet::{HEADER, MAX_PAYLOAD};
+use crate::wire::trackers::Trackers;
 use crate::wire::transport::Transport;
 
 /// A logged-in client and all that is known of it.
@@ -130,7 +133,8 @@ impl Drop for Session {
 
 impl Session {
     fn new(worker: Rc<Worker>, client: Client, listener: usize, logged_in: LoggedIn, seat: Seat) -> Self {
-        let card = worker.roster.enter(client.id, &logged_in.account.name, client.stream.peer_addr().ok());
+        let from = client.stream.peer_addr().ok();
+        let card = worker.roster.enter(client.id, &logged_in.account.name, from, client.lull.clone());
         let key = Key {
             account: logged_in.account.id,
             capabilities: client.capabilities.and(Capabilities::SHARED),
@@ -169,16 +173,18 @@ impl Session {
         }
         agree::begin_packing(&mut self.client, &self.worker);
         let limits = &self.worker.shared.config.limits;
-        let (packet, idle) = (limits.packet_bytes, limits.idle_ms);
+        let packet = limits.packet_bytes;
+        let idle = (limits.idle_ms != 0).then_some(Duration::from_millis(limits.idle_ms));
         loop {
+            let lull = &self.card.lull;
+            lull.restart();
             let receive = self.client.receive(0, packet);
-            let received = if idle == 0 && self.state.wait_timeout.is_none() {
-                self.alarm.unless_ended(receive).await
-            } else {
-                let limit = (idle != 0).then_some(Duration::from_millis(idle));
-                let idle = limit.into_iter().chain(self.state.wait_timeout).min().unwrap_or(Duration::MAX);
-                let timed = tokio::time::timeout(idle, receive);
-                self.alarm.unless_ended(timed).await.map(|timed| timed.unwrap_or(Err(Gone::Over)))
+            let received = match idle.into_iter().chain(self.state.wait_timeout).min() {
+                None => self.alarm.unless_ended(receive).await,
+                Some(limit) => {
+                    let timed = Deadline::after(limit, lull).or(lull, receive);
+                    self.alarm.unless_ended(timed).await.flatten()
+                }
             };
             received.unwrap_or(Err(Gone::Over))?;
             match Command::of(self.client.payload()) {
@@ -222,6 +228,7 @@ impl Session {
             Command::Statistics => self.statistics().await,
             Command::ChangeUser => self.change_user().await,
             Command::ResetConnection => {
+                self.learn_last_position().await;
                 let schema = self.state.image.schema.clone();
                 let image = Image { schema, ..Image::default() };
                 self.forget(if image.schema.is_some() { image.into() } else { self.worker.fresh.clone() });
@@ -306,6 +313,7 @@ impl Session {
     fn forget(&mut self, image: Rc<Image>) {
         self.let_go();
         self.prepared.clear();
+        self.client.trackers = Trackers::default();
         let last_write = std::mem::take(&mut self.state.last_write);
         self.state = State::new(image, self.key.collation);
         self.state.last_write = last_write;
@@ -327,6 +335,7 @@ impl Session {
         let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin);
         let again = tokio::time::timeout(limit, again).await;
         let account = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
+        self.learn_last_position().await;
         if account.id != self.account.id {
             self.seat = take_seat(&worker, &mut self.client, &account.name).await?;
             self.card.set_account(&account.name);

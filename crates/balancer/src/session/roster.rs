@@ -12,6 +12,8 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use super::lull::Lull;
+
 /// So much of a statement is kept.
 const EXCERPT: usize = 80;
 /// Questions that may wait for a thread.
@@ -64,6 +66,8 @@ pub struct Card {
     pins: Cell<Pins>,
     node: Cell<usize>,
     running: Cell<bool>,
+    /// How long it has waited for its client or its node.
+    pub lull: Rc<Lull>,
     excerpt: Cell<[u8; EXCERPT]>,
     excerpt_length: Cell<u8>,
 }
@@ -163,6 +167,7 @@ impl Roster {
     /// A second has passed.
     pub fn tick(&self) {
         self.seconds.set(self.seconds.get() + 1);
+        self.cards.borrow().values().for_each(|card| card.lull.beat());
     }
 
     /// The coarse clock, in seconds.
@@ -171,7 +176,7 @@ impl Roster {
     }
 
     /// A card for a session; it has to be struck off at its end.
-    pub fn enter(&self, id: u32, account: &str, client: Option<SocketAddr>) -> Rc<Card> {
+    pub fn enter(&self, id: u32, account: &str, client: Option<SocketAddr>, lull: Rc<Lull>) -> Rc<Card> {
         let card = Rc::new(Card {
             id,
             client,
@@ -181,6 +186,7 @@ impl Roster {
             pins: Cell::default(),
             node: Cell::new(0),
             running: Cell::new(false),
+            lull,
             excerpt: Cell::new([0; EXCERPT]),
             excerpt_length: Cell::new(0),
         });
@@ -289,8 +295,8 @@ mod tests {
     #[test]
     fn the_statement_that_pinned_first_is_the_one_that_is_told() {
         let roster = Roster::default();
-        let card = roster.enter(7, "shop", None);
-        roster.enter(8, "shop", None).set_running(true);
+        let card = roster.enter(7, "shop", None, Rc::default());
+        roster.enter(8, "shop", None, Rc::default()).set_running(true);
         roster.tick();
         let transaction = Pins::of([true, false, false, false, false, false, false]);
         let both = Pins::of([true, false, true, false, false, false, false]);
@@ -314,7 +320,7 @@ mod tests {
     #[test]
     fn a_long_statement_is_cut() {
         let roster = Roster::default();
-        let card = roster.enter(1, "shop", None);
+        let card = roster.enter(1, "shop", None, Rc::default());
         card.pin(Pins(1), 0, 0, || &[b'x'; 500]);
         assert_eq!(card.row(0, &|_| String::new()).statement.len(), EXCERPT);
     }

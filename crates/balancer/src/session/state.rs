@@ -16,13 +16,13 @@ use crate::sql::lexer::Manner;
 use crate::telemetry::Meter;
 use crate::wire::capabilities::status;
 
-use super::relay::one::Seen;
+use super::relay::seen::Seen;
 use super::roster::Pins;
 
 /// The server reads backslashes in texts as they stand.
 const NO_BACKSLASH_ESCAPES: u16 = 0x200;
 /// ER_PARSE_ERROR.
-const PARSE_ERROR: u16 = 1064;
+pub(super) const PARSE_ERROR: u16 = 1064;
 
 /// One session's state.
 #[derive(Debug)]
@@ -89,15 +89,12 @@ impl State {
             self.status = told & status::LASTING;
         }
         if let Some(image) = seen.image.take() {
-            self.image = Rc::new(image);
-            self.wait_timeout = self.image.wait_timeout();
-            lease.image = self.image.clone();
+            self.adopt(image, lease);
         }
-        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
-        self.manner.ansi_quotes = self.image.quotes_names();
         if let Some(gtid) = &seen.gtid {
             self.last_write.merge(gtid);
+            lease.meter.told(gtid);
         }
         if seen.insert_id != 0 {
             self.insert_id = seen.insert_id;
@@ -123,6 +120,18 @@ impl State {
     /// Whether it has to stay on its connection.
     pub fn stays(&self) -> bool {
         self.in_transaction() || !self.ties.is_empty() || self.next_only
+    }
+
+    /// The state that a statement has left on the connection is the session's from now on.
+    pub fn adopt(&mut self, image: Image, lease: &mut Lease) {
+        if image.misreads_texts_since(&self.image) {
+            self.ties = self.ties.with(Marks::VARIABLES);
+        }
+        self.image = Rc::new(image);
+        lease.image = self.image.clone();
+        self.wait_timeout = self.image.wait_timeout();
+        self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
+        self.manner.ansi_quotes = self.image.quotes_names();
     }
 
     /// What pins it to its connection.

@@ -1,26 +1,28 @@
 //! While a node works on a statement, its session watches for whatever may end it early: the client leaves, somebody
 //! kills it, its time is up.
 //!
-//! None of this costs a system call: the runtime is told whom to wake, and asks the kernel only when it reports something.
+//! None of this costs a system call, and a short statement nothing else either: whether its client is still there is
+//! looked at from the second beat on.
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
-
 use super::alarm::{Alarm, Call};
 use super::client::Client;
 use super::kill::{self, Thread};
+use super::lull::Deadline;
 use super::worker::Worker;
 use crate::accounts::known::Known;
 use crate::pool::connect::Connection;
 
 /// A client may say so much ahead of time; what more it says waits in the kernel.
 const AHEAD: usize = 64 << 10;
+/// A client is looked after when its statement has run for so many beats.
+const LONG: u32 = 2;
 /// A node that has been told to end a statement answers by then, or it is given up.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
 
@@ -53,7 +55,7 @@ pub struct Watch<'a> {
     alarm: &'a Alarm,
     worker: &'a Worker,
     account: &'a Arc<Known>,
-    limit: Option<Pin<Box<Sleep>>>,
+    limit: Option<Deadline>,
     told: bool,
     client_ended: bool,
 }
@@ -68,14 +70,14 @@ impl<'a> Watch<'a> {
         client: &Client,
         limit_ms: u64,
     ) -> Self {
-        let limit = (limit_ms > 0).then(|| Box::pin(sleep(Duration::from_millis(limit_ms))));
+        let limit = (limit_ms > 0).then(|| Deadline::after(Duration::from_millis(limit_ms), &client.lull));
         Self { alarm, worker, account, limit, told: false, client_ended: client.ahead() > 0 }
     }
 
     /// Tells the node to end the statement; from now on it has a few seconds to answer. `false`: it cannot be told.
-    pub async fn end_statement(&mut self, connection: &Connection) -> bool {
+    pub async fn end_statement(&mut self, connection: &Connection, client: &Client) -> bool {
         if !std::mem::replace(&mut self.told, true) {
-            self.limit = Some(Box::pin(sleep(LAST_ANSWER)));
+            self.limit = Some(Deadline::after(LAST_ANSWER, &client.lull));
             let thread = Thread::of(connection, self.account);
             return kill::at_node(self.worker, &thread, Call::EndStatement).await.is_ok();
         }
@@ -86,6 +88,7 @@ impl<'a> Watch<'a> {
     pub async fn news(&mut self, connection: &mut Connection, client: &mut Client) -> News {
         loop {
             let watching = !self.client_ended && client.ahead() < AHEAD;
+            let lull = &client.lull;
             let news = {
                 let mut from_node = pin!(connection.stream.read_more(&mut connection.buffer));
                 let mut from_client = pin!(client.stream.read_ahead(&mut client.buffer));
@@ -100,13 +103,16 @@ impl<'a> Watch<'a> {
                         })));
                     }
                     if let Some(limit) = &mut self.limit
-                        && limit.as_mut().poll(context).is_ready()
+                        && limit.has_come(lull, context)
                     {
                         let news =
                             if self.told { News::NoAnswer } else { News::Interrupt(Interruption::TimeUp) };
                         return Poll::Ready(Some(news));
                     }
-                    if watching && let Poll::Ready(read) = from_client.as_mut().poll(context) {
+                    if watching
+                        && lull.has_lasted(LONG, context)
+                        && let Poll::Ready(read) = from_client.as_mut().poll(context)
+                    {
                         self.client_ended = !matches!(read, Ok(true));
                         return Poll::Ready(None);
                     }

@@ -73,6 +73,11 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0, manner, in_version_comment: false, ambiguous: false }
     }
 
+    /// The whole text.
+    pub fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
     /// How far it has come.
     pub fn at(&self) -> usize {
         self.at

@@ -12,4 +12,5 @@ pub mod packet;
 pub mod prepared;
 pub mod reply;
 pub mod resultset;
+pub mod trackers;
 pub mod transport;

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::capabilities::status;
 use super::packet::{HEADER, MAX_PAYLOAD, Malformed, Reader, header, put_number, put_text};
+use super::trackers::{SCHEMA, Trackers, VARIABLE};
 
 /// Packets up to this length are waited for until they are whole, so that an answer is cut between packets only.
 const WHOLE: usize = 32 << 10;
@@ -48,10 +49,10 @@ impl<'a> OkPacket<'a> {
     }
 
     /// The packet for a client: with the changes that it would be told on one server, or with none.
-    pub fn for_client(&self, first: u8, tracks: bool) -> Vec<u8> {
+    pub fn for_client(&self, first: u8, trackers: Option<&Trackers>) -> Vec<u8> {
         let mut kept = Vec::new();
-        if tracks {
-            for (kind, data) in raw_changes(self.changes).filter(|(kind, data)| shown(*kind, data)) {
+        if let Some(trackers) = trackers {
+            for (kind, data) in raw_changes(self.changes).filter(|(kind, data)| trackers.tells(*kind, data)) {
                 kept.push(kind);
                 put_text(&mut kept, data);
             }
@@ -84,9 +85,6 @@ pub enum Change<'a> {
     Schema(&'a [u8]),
 }
 
-const VARIABLE: u8 = 0;
-const SCHEMA: u8 = 1;
-
 /// The changes in an OK packet; kinds that mean nothing here are left out.
 pub fn changes(bytes: &[u8]) -> impl Iterator<Item = Change<'_>> {
     raw_changes(bytes).filter_map(|(kind, data)| {
@@ -102,18 +100,6 @@ pub fn changes(bytes: &[u8]) -> impl Iterator<Item = Change<'_>> {
 fn raw_changes(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(move || Some((reader.u8().ok()?, reader.text().ok()?)))
-}
-
-/// What a server tells by default; the rest is tracked for the balancer alone.
-fn shown(kind: u8, data: &[u8]) -> bool {
-    const TOLD: [&[u8]; 5] = [
-        b"autocommit",
-        b"character_set_client",
-        b"character_set_connection",
-        b"character_set_results",
-        b"time_zone",
-    ];
-    kind == SCHEMA || kind == VARIABLE && Reader::new(data).text().is_ok_and(|name| TOLD.contains(&name))
 }
 
 /// An ERR packet.
@@ -517,12 +503,12 @@ mod tests {
             changes(packet.changes).collect::<Vec<_>>(),
             [Change::Variable(b"last_gtid", b"0-1-5"), Change::Variable(b"autocommit", b"OFF")]
         );
-        let plain = packet.for_client(0, false);
+        let plain = packet.for_client(0, None);
         assert_eq!(plain, b"\x00\x01\x02\x02\x00\x00\x00\x0fRows matched: 1");
-        let told = packet.for_client(0, true);
+        let told = packet.for_client(0, Some(&Trackers::Default));
         let told = OkPacket::read(&told).unwrap();
         assert_eq!(changes(told.changes).collect::<Vec<_>>(), [Change::Variable(b"autocommit", b"OFF")]);
-        assert_eq!(ok(2), OkPacket::read(&ok(2)).unwrap().for_client(0, true));
+        assert_eq!(ok(2), OkPacket::read(&ok(2)).unwrap().for_client(0, Some(&Trackers::Default)));
     }
 
     #[test]

@@ -278,3 +278,14 @@ impl Drop for Front {
         self.stop.cancel();
     }
 }
+
+/// Waits until something is so, with patience from `TPCW_TEST_PATIENCE` (seconds, 60 unless set).
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let patience = std::env::var("TPCW_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let waited = tokio::time::timeout(Duration::from_secs(patience), async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}");
+}

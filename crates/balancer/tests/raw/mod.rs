@@ -20,7 +20,8 @@ const BASIC: u64 = 1 << 2 | 1 << 9 | 1 << 13 | 1 << 15 | 1 << 17 | 1 << 18 | 1 <
 
 /// A logged-in connection.
 pub struct Raw {
-    stream: TcpStream,
+    /// For what is no packet.
+    pub stream: TcpStream,
     buffer: BytesMut,
     deprecate: bool,
     /// The id of the greeting.

@@ -5,9 +5,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use balancer::event::EventKind;
 use emulator::control::Action;
 use tokio::time::sleep;
 
+use crate::api::Api;
 use crate::cli::{ClusterArgs, ClusterCommand};
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
@@ -16,6 +18,8 @@ use crate::logging;
 
 /// Between two looks whether the keeper is ready.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long `promote` waits for what becomes of it.
+const PROMOTED: Duration = Duration::from_secs(30);
 /// How long `down` waits for the keeper to be gone.
 const GONE: Duration = Duration::from_secs(60);
 
@@ -49,8 +53,16 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
             }
             other => told(other),
         },
-        ClusterCommand::ScaleOut => told(ask(&home, &name, Question::Do(Action::ScaleOut)).await?),
-        ClusterCommand::ScaleIn => told(ask(&home, &name, Question::Do(Action::ScaleIn)).await?),
+        ClusterCommand::ScaleOut => steer(&home, &name, "POST", "/scale/out", "").await,
+        ClusterCommand::ScaleIn => steer(&home, &name, "POST", "/scale/in", "").await,
+        ClusterCommand::Promote { node } => promote(&home, &name, &node).await,
+        ClusterCommand::Enable { node } => switch(&home, &name, &node, "enable").await,
+        ClusterCommand::Disable { node } => switch(&home, &name, &node, "disable").await,
+        ClusterCommand::Drain { node } => switch(&home, &name, &node, "drain").await,
+        ClusterCommand::Strategy { name: wanted } => {
+            let body = serde_json::json!({ "strategy": wanted }).to_string();
+            steer(&home, &name, "PUT", "/strategy", &body).await
+        }
         ClusterCommand::Fail { node, fault } => {
             let action = Action::Fault { node: keeper::selector(&node), fault: keeper::fault(fault) };
             told(ask(&home, &name, Question::Do(action)).await?)
@@ -60,6 +72,55 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
         }
         ClusterCommand::Down => down(&home, &name).await,
     }
+}
+
+/// The admin API of the cluster's balancer.
+async fn api(home: &Home, name: &str) -> Outcome<Api> {
+    match ask(home, name, Question::Status).await? {
+        Answer::Status(Status { admin: Some(admin), .. }) => Ok(Api::new(admin)),
+        _ => Err(Failure::surroundings(format!("the cluster `{name}` has no admin API"))),
+    }
+}
+
+/// One request to the balancer, and its answer in its own words.
+async fn steer(home: &Home, name: &str, method: &str, path: &str, body: &str) -> Outcome {
+    let answer = api(home, name).await?.ask(method, path, body).await?;
+    crate::print(&format!("{}\n", answer.trim_end()));
+    Ok(())
+}
+
+async fn switch(home: &Home, name: &str, node: &str, how: &str) -> Outcome {
+    steer(home, name, "POST", &format!("/nodes/{}/{how}", plain(node)?), "").await
+}
+
+/// A node's name as part of a path.
+fn plain(node: &str) -> Outcome<&str> {
+    let fits = !node.is_empty() && node.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    fits.then_some(node).ok_or_else(|| Failure::usage(format!("`{node}` is no node's name")))
+}
+
+/// Asks for the change and waits for what became of it.
+async fn promote(home: &Home, name: &str, node: &str) -> Outcome {
+    let api = api(home, name).await?;
+    let before = api.events(0).await?.last().map_or(0, |event| event.sequence);
+    api.ask("POST", &format!("/nodes/{}/promote", plain(node)?), "").await?;
+    let end = tokio::time::Instant::now() + PROMOTED;
+    while tokio::time::Instant::now() < end {
+        for event in api.events(before).await? {
+            match event.kind {
+                EventKind::Promoted => {
+                    crate::print(&format!("{} is the primary: {}\n", event.node, event.detail));
+                    return Ok(());
+                }
+                EventKind::ActionFailed if event.detail.starts_with("Switchover") => {
+                    return Err(Failure::surroundings(event.detail));
+                }
+                _ => {}
+            }
+        }
+        sleep(LOOK).await;
+    }
+    Err(Failure::surroundings(format!("{node} has not become the primary within {PROMOTED:?}")))
 }
 
 async fn ask(home: &Home, name: &str, question: Question) -> Outcome<Answer> {

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::Work;
 use crate::pool::lease::Lease;
 use crate::session::Session;
-use crate::session::relay::one::Seen;
+use crate::session::relay::seen::Seen;
 use crate::session::state::Tied;
 use crate::sql::classify::Marks;
 use crate::wire::capabilities::status;

@@ -1,13 +1,14 @@
 //! The way to a connection: route, pool, and what to do while there is none.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
+use super::Hold;
 use super::attempts::Attempts;
+use super::send::{goes_along, send_behind};
 use crate::pool::ask::AskError;
 use crate::pool::connect::ConnectError;
 use crate::pool::lease::Lease;
+use crate::pool::prelude::Prelude;
 use crate::pool::{Place, PoolError, Want};
 use crate::route::{Context, Plan, Route, To, replicated};
 use crate::session::Session;
@@ -18,72 +19,89 @@ use crate::view::{ClusterView, NodeView};
 
 impl Session {
     /// A connection to run the statement on; `None` when the client has been told that there is none.
-    pub(super) async fn find(&mut self, plan: &Plan, attempts: &mut Attempts) -> Result<Option<Lease>, Gone> {
-        let worker = self.worker.clone();
+    pub(super) async fn find(
+        &mut self,
+        plan: &Plan,
+        attempts: &mut Attempts,
+    ) -> Result<Option<(Lease, Hold)>, Gone> {
         loop {
-            let view = worker.shared.view.load();
-            if let Some(lease) = self.asked_about(plan, &view) {
-                return Ok(Some(lease));
-            }
-            let generation = view.generation;
-            let route = self.route(plan, attempts, &view);
-            if self.reads.explain {
-                self.keep_decision(plan, route, &view);
-            }
-            let (index, wait) = match route.to {
-                To::Node(_) if needs_primary(plan) && !attempts.may_go(self) => {
-                    drop(view);
-                    if attempts.get_in_line(self).await {
-                        continue;
-                    }
+            match self.look(plan, attempts).await? {
+                Look::Found(lease, hold) => return Ok(Some((lease, hold))),
+                Look::Again => {}
+                Look::TimeUp => {
                     self.nobody(plan, std::mem::take(attempts)).await?;
                     return Ok(None);
                 }
-                To::Node(index) => (index, false),
-                To::WhenApplied(index) => (index, true),
-                To::NoPrimary | To::Nobody => {
-                    drop(view);
-                    let in_time = match route.to {
-                        To::NoPrimary => attempts.wait_for_primary(self, generation).await,
-                        _ => attempts.wait(self, generation).await,
-                    };
-                    if in_time {
-                        continue;
-                    }
-                    self.nobody(plan, std::mem::take(attempts)).await?;
-                    return Ok(None);
-                }
-            };
-            let node = view.node(index).expect("routes lead to nodes of the view");
-            let taken = match self.take_idle(node) {
-                Some(lease) => Ok(lease),
-                None => {
-                    let place = Place::of(node);
-                    drop(view);
-                    self.take(&place).await
-                }
-            };
-            let mut lease = match taken {
-                Ok(lease) => lease,
-                Err(error) => {
-                    if self.no_connection(plan, error, index, attempts).await? {
-                        continue;
-                    }
-                    return Ok(None);
-                }
-            };
-            attempts.found(generation);
-            if !wait {
-                return Ok(Some(lease));
+                Look::Refused => return Ok(None),
             }
-            match self.has_applied(plan, &mut lease).await {
-                Ok(true) => return Ok(Some(lease)),
-                Ok(false) => lease.release(self.client.id, false, Instant::now()),
-                // Dropped: a late answer must never meet another question.
-                Err(_) => attempts.tried |= Context::bit(index),
-            }
-            self.waited_in_vain(index);
         }
+    }
+
+    /// Looks for one once, or waits until it is worth looking again.
+    async fn look(&mut self, plan: &Plan, attempts: &mut Attempts) -> Result<Look, Gone> {
+        let worker = self.worker.clone();
+        let view = worker.shared.view.load();
+        if let Some(lease) = self.asked_about(plan, &view) {
+            return Ok(Look::Found(lease, Hold::Lent));
+        }
+        let generation = view.generation;
+        let route = self.route(plan, attempts, &view);
+        if self.reads.explain {
+            self.keep_decision(plan, route, &view);
+        }
+        let (index, behind) = match route.to {
+            To::Node(_) if needs_primary(plan) && !attempts.may_go(self) => {
+                drop(view);
+                return Ok(Look::again_if(attempts.get_in_line(self).await));
+            }
+            To::Node(index) => (index, false),
+            To::WhenApplied(index) => (index, true),
+            To::NoPrimary => {
+                drop(view);
+                return Ok(Look::again_if(attempts.wait_for_primary(self, generation).await));
+            }
+            To::Nobody => {
+                drop(view);
+                return Ok(Look::again_if(attempts.wait(self, generation).await));
+            }
+        };
+        let node = view.node(index).expect("routes lead to nodes of the view");
+        let taken = match self.take_idle(node) {
+            Some(lease) => Ok(lease),
+            None => {
+                let place = Place::of(node);
+                drop(view);
+                self.take(&place).await
+            }
+        };
+        let lease = match taken {
+            Ok(lease) => lease,
+            Err(error) => return self.no_connection(error, index, attempts).await,
+        };
+        attempts.found(generation);
+        Ok(match behind {
+            false => Look::Found(lease, Hold::Lent),
+            true if goes_along(plan) && lease.takes_several() => Look::Found(lease, Hold::LentBehind),
+            true => self.catch_up(plan, lease, attempts).await,
+        })
+    }
+
+    /// Waits until the node has applied what the session's reads need.
+    async fn catch_up(&mut self, plan: &Plan, mut lease: Lease, attempts: &mut Attempts) -> Look {
+        let node = lease.node;
+        let mut prelude = Prelude::default();
+        self.ask_to_wait(plan, &mut prelude);
+        match send_behind(&mut lease, prelude, &[], false).await {
+            Ok(()) => {
+                self.has_applied(plan, &lease);
+                return Look::Found(lease, Hold::Lent);
+            }
+            Err(AskError::Behind) => lease.release(self.client.id, false, Instant::now()),
+            // Dropped: a late answer must never meet another question.
+            Err(_) => attempts.tried |= Context::bit(node),
+        }
+        self.waited_in_vain(node);
+        Look::Again
     }
 
     fn route(&self, plan: &Plan, attempts: &Attempts, view: &ClusterView) -> Route {
@@ -132,21 +150,19 @@ impl Session {
         self.worker.pools.try_take_serial(node, serial, &self.key, self.client.id)
     }
 
-    /// Waits until the node has applied what the session's reads need.
-    async fn has_applied(&self, plan: &Plan, lease: &mut Lease) -> Result<bool, AskError> {
+    /// Adds the wait for what the session's reads need.
+    pub(super) fn ask_to_wait(&self, plan: &Plan, prelude: &mut Prelude) {
         let promise = self.reads.promise(plan, &self.state.last_write);
-        let (needs, seconds) = (promise.needs, promise.wait.as_secs_f64());
-        let text = format!("SELECT MASTER_GTID_WAIT('{needs}',{seconds})");
-        let answer = lease.value(text.as_bytes(), promise.wait + Duration::from_secs(1)).await?;
-        let applied = answer.as_deref() == Some("0");
-        if applied {
-            lease.meter.learned(needs);
-        }
-        Ok(applied)
+        prelude.wait_for(promise.needs, promise.wait);
+    }
+
+    /// Notes that the node has applied what the session's reads need.
+    pub(super) fn has_applied(&self, plan: &Plan, lease: &Lease) {
+        lease.meter.learned(self.reads.promise(plan, &self.state.last_write).needs);
     }
 
     /// Notes it for the thread, or for the session alone if the wait was of its own making.
-    fn waited_in_vain(&mut self, index: usize) {
+    pub(super) fn waited_in_vain(&mut self, index: usize) {
         if self.reads.waits_as_all_do(&self.worker.shared.config) {
             self.worker.is_behind(index);
         } else {
@@ -154,38 +170,51 @@ impl Session {
         }
     }
 
-    /// What to do when a pool gives no connection; `false` when the client has been told.
+    /// What to do when a pool gives no connection.
     async fn no_connection(
         &mut self,
-        plan: &Plan,
         error: PoolError,
         node: usize,
         attempts: &mut Attempts,
-    ) -> Result<bool, Gone> {
+    ) -> Result<Look, Gone> {
         let message = error.to_string();
         match error {
             PoolError::Full { .. } => {
                 self.client.error(1040, "08004", &format!("Too many connections: {message}")).await?;
-                return Ok(false);
+                return Ok(Look::Refused);
             }
             PoolError::Connect(ConnectError::Unreachable { .. }) => {}
             PoolError::Connect(ConnectError::Refused { code: 1040 | 1203 | 1226 | 1053, .. }) => {}
             PoolError::Connect(ConnectError::Refused { code, state, .. }) => {
                 self.client.error(code, &state, &message).await?;
-                return Ok(false);
+                return Ok(Look::Refused);
             }
             PoolError::Connect(ConnectError::Foreign { .. }) => {
                 self.client.error(1105, "HY000", &message).await?;
-                return Ok(false);
+                return Ok(Look::Refused);
             }
         }
         attempts.tried |= Context::bit(node);
         attempts.last_error = Some(message);
-        if attempts.in_time(self) {
-            return Ok(true);
-        }
-        self.nobody(plan, std::mem::take(attempts)).await?;
-        Ok(false)
+        Ok(Look::again_if(attempts.in_time(self)))
+    }
+}
+
+/// What a look for a connection has come to.
+enum Look {
+    /// A connection.
+    Found(Lease, Hold),
+    /// Worth another look.
+    Again,
+    /// There is no time for another look.
+    TimeUp,
+    /// The client has been told why there is none.
+    Refused,
+}
+
+impl Look {
+    fn again_if(in_time: bool) -> Self {
+        if in_time { Self::Again } else { Self::TimeUp }
     }
 }
 

@@ -23,6 +23,11 @@ impl Flight {
         Self { meter, since: Instant::now() }
     }
 
+    /// What had to go ahead of it has been answered: from now on the node works on it.
+    pub fn restart(&mut self) {
+        self.since = Instant::now();
+    }
+
     /// It has been answered; it counts as in flight until all that follows from the answer is done.
     pub fn landed(&self, plan: &Plan, work: Work) {
         if matches!(work, Work::Prepare(_) | Work::FieldList) {

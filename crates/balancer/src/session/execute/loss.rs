@@ -9,7 +9,7 @@ use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
 use crate::session::kill::{self, Thread};
-use crate::session::relay::one::Seen;
+use crate::session::relay::seen::Seen;
 use crate::session::state::State;
 use crate::session::watch::Interruption;
 use crate::sql::classify::{Kind, Marks};

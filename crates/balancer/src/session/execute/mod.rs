@@ -9,6 +9,7 @@ mod loss;
 mod monotonic;
 mod send;
 mod settle;
+mod tracking;
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,7 +19,7 @@ use self::attempts::Attempts;
 use self::flight::Flight;
 use super::Session;
 use super::client::Gone;
-use super::relay::one::Seen;
+use super::relay::seen::Seen;
 use super::state::Tied;
 use crate::pool::ask::AskError;
 use crate::pool::lease::Lease;
@@ -43,6 +44,17 @@ pub enum Work {
     Fetch(u32),
 }
 
+/// How the session came by a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// It is tied to it.
+    Tied,
+    /// It has been lent it for the statement.
+    Lent,
+    /// The same; the node may lack what the session has to see, and has to be asked to wait for it.
+    LentBehind,
+}
+
 /// How one attempt ended.
 enum Fate {
     Answered(Flight),
@@ -50,6 +62,8 @@ enum Fate {
     Refused(Vec<u8>),
     /// The node takes no writes.
     ReadOnly,
+    /// The node has not applied in time what the session has to see.
+    Behind,
     /// The connection broke; the statement had been sent or not.
     Broken {
         sent: bool,
@@ -71,6 +85,7 @@ impl Session {
             return Ok(());
         }
         self.card.set_running(true);
+        self.card.lull.restart();
         let done = self.attempt(work, plan).await;
         self.card.set_running(false);
         done
@@ -86,15 +101,15 @@ impl Session {
             if was_tied && self.reads.explain {
                 self.keep_tied_decision(&plan, tied.as_ref().and_then(Tied::node));
             }
-            let mut lease = match &mut tied {
-                Some(tied) => tied.lend(),
+            let (mut lease, hold) = match &mut tied {
+                Some(tied) => (tied.lend(), Hold::Tied),
                 None => match self.find(&plan, &mut attempts).await? {
-                    Some(lease) => lease,
+                    Some(found) => found,
                     None => return Ok(()),
                 },
             };
             let mut seen = Seen::default();
-            let next = match self.carry_out(&mut lease, work, &plan, was_tied, &mut seen).await? {
+            let next = match self.carry_out(&mut lease, work, &plan, hold, &mut seen).await? {
                 Fate::Answered(flight) => {
                     let settled = self.settle(lease, work, &plan, seen).await;
                     drop(flight);
@@ -105,6 +120,10 @@ impl Session {
                     return self.client.send(&error).await;
                 }
                 Fate::Refused(error) => self.refused(&lease, &error, &mut attempts).await?,
+                Fate::Behind => {
+                    self.waited_in_vain(lease.node);
+                    Next::Again
+                }
                 Fate::ReadOnly => self.read_only(lease, &plan, &mut attempts).await?,
                 Fate::Broken { .. } if seen.interrupted.is_some() => {
                     return self.cut_short(lease, work, &plan, was_tied, &seen).await;
@@ -139,7 +158,7 @@ impl Session {
         let plan = Plan::plain(Kind::Session, Marks::NONE, "default schema");
         let mut attempts = Attempts::default();
         loop {
-            let Some(mut lease) = self.find(&plan, &mut attempts).await? else { return Ok(false) };
+            let Some((mut lease, _)) = self.find(&plan, &mut attempts).await? else { return Ok(false) };
             match lease.enter(&image).await {
                 Ok(()) => {
                     self.worker.show_face_of(&lease);
@@ -151,8 +170,8 @@ impl Session {
                     self.client.send(&error).await?;
                     return Ok(false);
                 }
-                Err(AskError::Broken(error)) => {
-                    let why = format!("the connection to {} broke: {error}", self.give_up(&lease));
+                Err(error @ (AskError::Broken(_) | AskError::Behind)) => {
+                    let why = format!("{}: {error}", self.give_up(&lease));
                     if self.elsewhere(&plan, lease.node, why, &mut attempts).await? == Next::Done {
                         return Ok(false);
                     }

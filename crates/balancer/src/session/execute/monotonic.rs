@@ -6,7 +6,7 @@ use crate::pool::ask::AskError;
 use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::session::Session;
-use crate::session::relay::one::Seen;
+use crate::session::relay::seen::Seen;
 use crate::sql::classify::Kind;
 
 /// The primary tells its position by then.

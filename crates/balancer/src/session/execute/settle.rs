@@ -12,9 +12,9 @@ use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::session::Session;
 use crate::session::client::Gone;
-use crate::session::relay::one::Seen;
-use crate::session::state::Tied;
-use crate::sql::classify::{Kind, Marks};
+use crate::session::relay::seen::Seen;
+use crate::session::state::{PARSE_ERROR, Tied};
+use crate::sql::classify::{Kind, Marks, literals};
 
 /// A question about what the statement has changed is answered by then.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -30,6 +30,9 @@ impl Session {
     ) -> Result<(), Gone> {
         let ran = !matches!(work, Work::Prepare(_) | Work::FieldList | Work::Fetch(_));
         self.note_cursor(&mut lease, work, &seen);
+        if plan.marks.any(Marks::LITERALS) && ran {
+            self.carry_variables(work, plan, &mut seen);
+        }
         let stays = self.state.take(plan, ran, &mut seen, &mut lease);
         let tended = match self.tend(&mut lease, work, plan, &seen).await {
             Ok(()) if ran && self.reads.level(plan) == Consistency::Monotonic => {
@@ -60,13 +63,38 @@ impl Session {
         Ok(())
     }
 
+    /// Takes user variables that have been set to literals into the session's image; those that cannot be carried tie it
+    /// to the connection.
+    fn carry_variables(&mut self, work: Work, plan: &Plan, seen: &mut Seen) {
+        if seen.error == Some(PARSE_ERROR) {
+            return;
+        }
+        let mut image = Image::clone(seen.image.as_ref().unwrap_or(&self.state.image));
+        let sure = seen.error.is_none() && plan.kind == Kind::Session && !plan.marks.any(Marks::TIES);
+        let carried = sure
+            && literals(self.text(work), self.state.manner)
+                .all(|(name, literal)| image.set_user(name, literal));
+        if carried {
+            seen.image = Some(image);
+        } else {
+            // After an error nobody knows which of them were set.
+            self.state.ties = self.state.ties.with(Marks::VARIABLES);
+        }
+    }
+
+    /// The text of the statement under way.
+    pub(super) fn text(&self, work: Work) -> &[u8] {
+        match work {
+            Work::Execute(id) | Work::Bulk(id) => {
+                self.prepared.get(id).map_or(&b""[..], |statement| &statement.text.sql)
+            }
+            _ => self.client.payload().get(1..).unwrap_or_default(),
+        }
+    }
+
     /// Notes on the session's card what pins it.
     fn note_pins(&self, lease: &Lease, work: Work) {
-        let prepared = |id| self.prepared.get(id).map_or(&b""[..], |statement| &statement.text.sql);
-        self.card.pin(self.state.pins(), lease.node, self.worker.roster.now(), || match work {
-            Work::Execute(id) | Work::Bulk(id) => prepared(id),
-            _ => self.client.payload().get(1..).unwrap_or_default(),
-        });
+        self.card.pin(self.state.pins(), lease.node, self.worker.roster.now(), || self.text(work));
     }
 
     /// What remains to be asked or noted on the connection after some statements.
@@ -78,9 +106,13 @@ impl Session {
         seen: &Seen,
     ) -> Result<(), AskError> {
         if let (Work::Prepare(id), Some(prepared)) = (work, seen.prepared) {
-            let text = self.worker.texts.intern(&self.state.image, &self.client.whole_payload()[1..]);
+            let text =
+                self.worker.texts.intern(&self.state.image.without_user(), &self.client.whole_payload()[1..]);
             self.keep_prepared(id, text.clone(), prepared.parameters);
             lease.remember(&text, prepared.id).await?;
+        }
+        if plan.marks.any(Marks::TRACKING) || seen.untracked {
+            self.track_again(lease, work, plan).await?;
         }
         if let (Work::Execute(id) | Work::Bulk(id), Some(_)) = (work, seen.error)
             && let Some(statement) = self.prepared.get(id).filter(|statement| !statement.long_data.is_empty())
@@ -92,13 +124,11 @@ impl Session {
         if seen.error.is_some() {
             return Ok(());
         }
-        if seen.untracked {
-            lease.track().await?;
-        }
         if plan.marks.any(Marks::COLLATION) {
             self.learn_collation(lease).await?;
         }
-        if seen.untold && seen.gtid.is_none() && plan.kind == Kind::Write && !self.state.in_transaction() {
+        let untold = (seen.untold || plan.marks.any(Marks::TRACKING)) && seen.gtid.is_none();
+        if untold && plan.kind == Kind::Write && !self.state.in_transaction() {
             self.learn_position(lease).await?;
         }
         Ok(())
@@ -111,16 +141,16 @@ impl Session {
         };
         let mut image = Image::clone(&self.state.image);
         image.set("collation_connection", &collation);
-        self.state.image = image.into();
-        lease.image = self.state.image.clone();
+        self.state.adopt(image, lease);
         Ok(())
     }
 
     /// Results that end without an OK packet do not tell how far the session's writes have come.
-    async fn learn_position(&mut self, lease: &mut Lease) -> Result<(), AskError> {
+    pub(super) async fn learn_position(&mut self, lease: &mut Lease) -> Result<(), AskError> {
         if let Some(gtid) = lease.value(b"SELECT @@last_gtid", LIMIT).await?
             && let Ok(position) = gtid.parse()
         {
+            lease.meter.told(&position);
             self.state.last_write.merge(&position);
         }
         Ok(())

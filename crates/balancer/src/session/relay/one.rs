@@ -4,49 +4,23 @@
 //! and as long as nothing has left, a read whose node dies can still be asked elsewhere.
 
 use std::io;
-use std::rc::Rc;
+use std::ops::Range;
 
 use bytes::{Buf, BytesMut};
-use cluster::replication::gtid::GtidPosition;
 
+use super::file::pass_file;
+use super::seen::Seen;
 use crate::pool::connect::Connection;
-use crate::pool::image::{Image, is_carried};
 use crate::session::client::{Client, Gone};
 use crate::session::kill::TIME_UP;
 use crate::session::watch::{Interruption, News, Watch};
 use crate::wire::capabilities::{Capabilities, status};
-use crate::wire::packet::{HEADER, Malformed, header, put_header};
-use crate::wire::reply::{self, Change, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
+use crate::wire::packet::{HEADER, Malformed, put_header};
+use crate::wire::reply::{self, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
+use crate::wire::trackers::Trackers;
 
 /// Held back at most.
-const HELD: usize = 64 << 10;
-
-/// What an answer told.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// Anything has been passed on to the client.
-    pub passed_on: bool,
-    /// The node's status at the end, if it was told.
-    pub status: Option<u16>,
-    /// Warnings in all.
-    pub warnings: u16,
-    /// The last AUTO_INCREMENT id told, 0: none.
-    pub insert_id: u64,
-    /// The error that ended it.
-    pub error: Option<u16>,
-    /// Where the session's writes have come to.
-    pub gtid: Option<GtidPosition>,
-    /// The session's new state.
-    pub image: Option<Image>,
-    /// The client has switched the tracking to something else.
-    pub untracked: bool,
-    /// A result ended without telling changes (EOF).
-    pub untold: bool,
-    /// The statement that was prepared.
-    pub prepared: Option<Prepared>,
-    /// Why the node has been told to end the statement early.
-    pub interrupted: Option<Interruption>,
-}
+pub(super) const HELD: usize = 64 << 10;
 
 /// How the walk over an answer ended.
 #[derive(Debug)]
@@ -79,151 +53,183 @@ pub async fn relay(
     watch: &mut Watch<'_>,
 ) -> Result<End, Gone> {
     let deprecate = connection.key.capabilities.has(Capabilities::DEPRECATE_EOF);
-    let tracks = client.capabilities.has(Capabilities::SESSION_TRACK);
-    let mut scanner = Scanner::new(order.expect, deprecate);
+    let scanner = Scanner::new(order.expect, deprecate);
+    let mut relay = Relay { connection, client, order, seen, scanner };
     loop {
-        let step = match scanner.step(&connection.buffer) {
-            Ok(step) => step,
-            Err(error) => {
-                return broken(&mut connection.buffer, &mut scanner, client, seen, malformed(error)).await;
-            }
+        let met = match relay.scanner.step(&relay.connection.buffer) {
+            Ok(Step::More) => relay.more(watch).await?,
+            Ok(Step::Ok(range)) => relay.ok(range),
+            Ok(Step::Eof(range)) => relay.eof(range),
+            Ok(Step::Err(range)) => relay.error(range).await?,
+            Ok(Step::Prepared(range)) => relay.prepared(range),
+            Ok(Step::Ended) => Met::LastPacket,
+            Ok(Step::Infile(_)) => relay.infile().await?,
+            Err(error) => Met::broken(error),
         };
-        let ended = match step {
-            Step::More => {
-                if scanner.at >= HELD {
-                    pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
-                }
-                let error = match watch.news(connection, client).await {
-                    News::Node(Ok(true)) => continue,
-                    News::Node(Ok(false)) => io::ErrorKind::UnexpectedEof.into(),
-                    News::Node(Err(error)) => error,
-                    News::Left => return Err(Gone::Over),
-                    News::Interrupt(why) => {
-                        seen.interrupted = Some(why);
-                        if why != Interruption::SessionKilled && watch.end_statement(connection).await {
-                            continue;
-                        }
-                        io::ErrorKind::Interrupted.into()
-                    }
-                    News::NoAnswer => io::ErrorKind::TimedOut.into(),
-                };
-                return broken(&mut connection.buffer, &mut scanner, client, seen, error).await;
+        match met {
+            Met::GoOn => {}
+            Met::EndOfResult if relay.seen.more() => relay.scanner.next_result(),
+            Met::EndOfResult | Met::LastPacket => {
+                relay.pass_on().await?;
+                return Ok(End::Whole);
             }
-            Step::Ok(range) => {
-                let payload = &connection.buffer[range.start + HEADER..range.end];
-                let Ok(packet) = OkPacket::read(payload) else {
-                    return broken(
-                        &mut connection.buffer,
-                        &mut scanner,
-                        client,
-                        seen,
-                        malformed(Malformed::Short),
-                    )
-                    .await;
-                };
-                seen.take(&packet, &connection.image);
-                if packet.status & status::SESSION_STATE_CHANGED != 0 {
-                    let shown = packet.for_client(payload[0], tracks);
-                    shorten(&mut connection.buffer, range.start, range.end, &shown);
-                    scanner.at = range.start + HEADER + shown.len();
+            Met::Break(error) => return relay.broken(error).await,
+            Met::End(end) => return Ok(end),
+        }
+    }
+}
+
+/// What a step over the answer has come to.
+enum Met {
+    /// Nothing that ends anything.
+    GoOn,
+    /// The end of a result; another one may follow.
+    EndOfResult,
+    /// The end of it all.
+    LastPacket,
+    /// The connection is of no use any more.
+    Break(io::Error),
+    /// There is nothing more to pass on.
+    End(End),
+}
+
+impl Met {
+    fn broken(error: Malformed) -> Self {
+        Self::Break(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+/// An answer on its way.
+struct Relay<'a> {
+    connection: &'a mut Connection,
+    client: &'a mut Client,
+    order: Order,
+    seen: &'a mut Seen,
+    scanner: Scanner,
+}
+
+impl Relay<'_> {
+    /// Waits for more of it.
+    async fn more(&mut self, watch: &mut Watch<'_>) -> Result<Met, Gone> {
+        if self.scanner.at >= HELD {
+            self.pass_on().await?;
+        }
+        let error = match watch.news(self.connection, self.client).await {
+            News::Node(Ok(true)) => return Ok(Met::GoOn),
+            News::Node(Ok(false)) => io::ErrorKind::UnexpectedEof.into(),
+            News::Node(Err(error)) => error,
+            News::Left => return Err(Gone::Over),
+            News::Interrupt(why) => {
+                self.seen.interrupted = Some(why);
+                let ended = why != Interruption::SessionKilled
+                    && watch.end_statement(self.connection, self.client).await;
+                if ended {
+                    return Ok(Met::GoOn);
                 }
-                !seen.more()
+                io::ErrorKind::Interrupted.into()
             }
-            Step::Eof(range) => {
-                match reply::eof_status(&connection.buffer[range.start + HEADER..range.end]) {
-                    Ok(told) => seen.status = Some(told & !status::SESSION_STATE_CHANGED),
-                    Err(error) => {
-                        return broken(&mut connection.buffer, &mut scanner, client, seen, malformed(error))
-                            .await;
-                    }
-                }
-                seen.untold = true;
-                !seen.more()
-            }
-            Step::Err(range) => {
-                let error = ErrPacket::read(&connection.buffer[range.start + HEADER..range.end]);
-                if order.stop_at_read_only && !seen.passed_on && error.is_ok_and(|error| error.is_read_only())
-                {
-                    connection.buffer.advance(range.end);
-                    return Ok(End::ReadOnly);
-                }
-                // The node's own goodbye: as good as a broken connection, and taken as one while nothing has left.
-                if !seen.passed_on && error.is_ok_and(|error| matches!(error.code, 1053 | 1927)) {
-                    return Ok(End::Broken(io::ErrorKind::ConnectionAborted.into()));
-                }
-                seen.error = Some(error.map_or(0, |error| error.code));
-                if seen.interrupted == Some(Interruption::TimeUp) && seen.error == Some(1317) {
-                    scanner.at = range.start;
-                    pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
-                    connection.buffer.advance(range.len());
-                    client.sequence = scanner.sequence;
-                    seen.error = Some(1969);
-                    client.error(1969, "70100", TIME_UP).await?;
-                    return Ok(End::Whole);
-                }
-                true
-            }
-            Step::Prepared(range) => {
-                let payload = range.start + HEADER;
-                seen.prepared = Prepared::read(&connection.buffer[payload..range.end]).ok();
-                let id = payload + Prepared::ID.start..payload + Prepared::ID.end;
-                connection.buffer[id].copy_from_slice(&order.statement_id.to_le_bytes());
-                continue;
-            }
-            Step::Ended => true,
-            Step::Infile(_) => {
-                pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
-                if let Err(error) = pass_file(connection, client).await? {
-                    return broken(&mut connection.buffer, &mut scanner, client, seen, error).await;
-                }
-                continue;
-            }
+            News::NoAnswer => io::ErrorKind::TimedOut.into(),
         };
-        if ended {
-            pass_on(&mut connection.buffer, &mut scanner, client, seen).await?;
-            return Ok(End::Whole);
+        Ok(Met::Break(error))
+    }
+
+    /// A result ends with an OK packet: what it tells is taken in, and what the client would not be told is cut out.
+    fn ok(&mut self, range: Range<usize>) -> Met {
+        let payload = &self.connection.buffer[range.start + HEADER..range.end];
+        let Ok(packet) = OkPacket::read(payload) else { return Met::broken(Malformed::Short) };
+        self.seen.take(&packet, &self.connection.image);
+        if packet.status & status::SESSION_STATE_CHANGED != 0 {
+            let tracks = self.client.capabilities.has(Capabilities::SESSION_TRACK);
+            // Otherwise the node tells what the client has asked for.
+            let trackers = if self.connection.is_tracked() { &self.client.trackers } else { &Trackers::All };
+            let shown = packet.for_client(payload[0], tracks.then_some(trackers));
+            shorten(&mut self.connection.buffer, range.start, range.end, &shown);
+            self.scanner.at = range.start + HEADER + shown.len();
         }
-        scanner.next_result();
+        Met::EndOfResult
     }
-}
 
-fn malformed(error: Malformed) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// Sends what has been walked over.
-async fn pass_on(
-    buffer: &mut BytesMut,
-    scanner: &mut Scanner,
-    client: &mut Client,
-    seen: &mut Seen,
-) -> Result<(), Gone> {
-    seen.passed_on = true;
-    client.stream.write_all(&buffer[..scanner.at]).await?;
-    buffer.advance(std::mem::take(&mut scanner.at));
-    client.sequence = scanner.sequence.wrapping_add(1);
-    if scanner.between_results() {
-        client.stream.follow_frames(client.sequence);
-    }
-    Ok(())
-}
-
-/// The node is gone. If part of the answer has been passed on, whole packets that were held back follow it, and the
-/// rest can only be an error; half a packet cannot be ended at all.
-async fn broken(
-    buffer: &mut BytesMut,
-    scanner: &mut Scanner,
-    client: &mut Client,
-    seen: &mut Seen,
-    error: io::Error,
-) -> Result<End, Gone> {
-    if seen.passed_on {
-        if !scanner.between_packets() {
-            return Err(Gone::Io(error));
+    /// A result ends in the old way.
+    fn eof(&mut self, range: Range<usize>) -> Met {
+        match reply::eof_status(&self.connection.buffer[range.start + HEADER..range.end]) {
+            Ok(told) => self.seen.status = Some(told & !status::SESSION_STATE_CHANGED),
+            Err(error) => return Met::broken(error),
         }
-        pass_on(buffer, scanner, client, seen).await?;
+        self.seen.untold = true;
+        Met::EndOfResult
     }
-    Ok(End::Broken(error))
+
+    /// It ends with an error.
+    async fn error(&mut self, range: Range<usize>) -> Result<Met, Gone> {
+        let error = ErrPacket::read(&self.connection.buffer[range.start + HEADER..range.end]);
+        if !self.seen.passed_on {
+            if self.order.stop_at_read_only && error.is_ok_and(|error| error.is_read_only()) {
+                self.connection.buffer.advance(range.end);
+                return Ok(Met::End(End::ReadOnly));
+            }
+            // The node's own goodbye: as good as a broken connection, and taken as one while nothing has left.
+            if error.is_ok_and(|error| matches!(error.code, 1053 | 1927)) {
+                return Ok(Met::End(End::Broken(io::ErrorKind::ConnectionAborted.into())));
+            }
+        }
+        self.seen.error = Some(error.map_or(0, |error| error.code));
+        if self.seen.interrupted == Some(Interruption::TimeUp) && self.seen.error == Some(1317) {
+            return self.time_up(range).await;
+        }
+        Ok(Met::LastPacket)
+    }
+
+    /// The node says that it was interrupted; the client is told why.
+    async fn time_up(&mut self, range: Range<usize>) -> Result<Met, Gone> {
+        self.scanner.at = range.start;
+        self.pass_on().await?;
+        self.connection.buffer.advance(range.len());
+        self.client.sequence = self.scanner.sequence;
+        self.seen.error = Some(1969);
+        self.client.error(1969, "70100", TIME_UP).await?;
+        Ok(Met::End(End::Whole))
+    }
+
+    /// A statement has been prepared: the client's id is written over the node's.
+    fn prepared(&mut self, range: Range<usize>) -> Met {
+        let payload = range.start + HEADER;
+        self.seen.prepared = Prepared::read(&self.connection.buffer[payload..range.end]).ok();
+        let id = payload + Prepared::ID.start..payload + Prepared::ID.end;
+        self.connection.buffer[id].copy_from_slice(&self.order.statement_id.to_le_bytes());
+        Met::GoOn
+    }
+
+    /// The node asks for a file.
+    async fn infile(&mut self) -> Result<Met, Gone> {
+        self.pass_on().await?;
+        let passed = pass_file(self.connection, self.client).await?;
+        Ok(passed.map_or_else(Met::Break, |()| Met::GoOn))
+    }
+
+    /// Sends what has been walked over.
+    async fn pass_on(&mut self) -> Result<(), Gone> {
+        self.seen.passed_on = true;
+        let walked = std::mem::take(&mut self.scanner.at);
+        self.client.stream.write_all(&self.connection.buffer[..walked]).await?;
+        self.connection.buffer.advance(walked);
+        self.client.sequence = self.scanner.sequence.wrapping_add(1);
+        if self.scanner.between_results() {
+            self.client.stream.follow_frames(self.client.sequence);
+        }
+        Ok(())
+    }
+
+    /// The node is gone. If part of the answer has been passed on, whole packets that were held back follow it, and the
+    /// rest can only be an error; half a packet cannot be ended at all.
+    async fn broken(&mut self, error: io::Error) -> Result<End, Gone> {
+        if self.seen.passed_on {
+            if !self.scanner.between_packets() {
+                return Err(Gone::Io(error));
+            }
+            self.pass_on().await?;
+        }
+        Ok(End::Broken(error))
+    }
 }
 
 /// Replaces a packet in the buffer by a shorter one with the same sequence number.
@@ -236,90 +242,6 @@ fn shorten(buffer: &mut BytesMut, start: usize, end: usize, payload: &[u8]) {
     buffer.copy_within(end.., new_end);
     let length = buffer.len() - (end - new_end);
     buffer.truncate(length);
-}
-
-/// Passes a file from the client to the node, up to the empty packet that ends it. When the node breaks, the rest of the
-/// file is read and thrown away, so that the client stays usable.
-async fn pass_file(connection: &mut Connection, client: &mut Client) -> Result<io::Result<()>, Gone> {
-    client.finish_command();
-    let mut outcome = Ok(());
-    let mut left = 0;
-    // Where frames are counted, not packets, clients may number packets as they like, and nodes do not care for it.
-    let renumber = client.stream.is_compressed();
-    let mut next = client.sequence;
-    loop {
-        let ready = left.min(client.buffer.len());
-        if ready > 0 {
-            if outcome.is_ok() {
-                outcome = connection.stream.write_all(&client.buffer[..ready]).await;
-            }
-            client.buffer.advance(ready);
-            left -= ready;
-        }
-        if left == 0
-            && let Some((length, sequence)) = header(&client.buffer)
-        {
-            left = HEADER + length;
-            let sequence = if renumber { next } else { sequence };
-            client.buffer[HEADER - 1] = sequence;
-            next = sequence.wrapping_add(1);
-            client.sequence = next;
-            if length == 0 {
-                if outcome.is_ok() {
-                    outcome = connection.stream.write_all(&client.buffer[..HEADER]).await;
-                }
-                client.buffer.advance(HEADER);
-                client.stream.follow_frames(client.sequence);
-                return Ok(outcome);
-            }
-            continue;
-        }
-        if !client.stream.read_with_room(&mut client.buffer, HELD).await? {
-            return Err(Gone::Over);
-        }
-    }
-}
-
-impl Seen {
-    /// Whether another result follows.
-    fn more(&self) -> bool {
-        self.status.is_some_and(|told| told & status::MORE_RESULTS != 0)
-    }
-
-    /// Takes in what an OK packet tells.
-    fn take(&mut self, packet: &OkPacket<'_>, before: &Rc<Image>) {
-        self.status = Some(packet.status & !status::SESSION_STATE_CHANGED);
-        self.warnings = self.warnings.saturating_add(packet.warnings);
-        if packet.last_insert_id != 0 {
-            self.insert_id = packet.last_insert_id;
-        }
-        for change in reply::changes(packet.changes) {
-            match change {
-                Change::Variable(b"last_gtid", value) => self.written(value),
-                Change::Variable(b"session_track_system_variables", value) => self.untracked = value != b"*",
-                Change::Variable(name, value) => {
-                    let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
-                    if is_carried(&name) {
-                        self.image.get_or_insert_with(|| Image::clone(before)).set(&name, &value);
-                    }
-                }
-                Change::Schema(name) => {
-                    let schema = (!name.is_empty()).then(|| name.into());
-                    if self.image.as_ref().unwrap_or(before).schema != schema {
-                        self.image.get_or_insert_with(|| Image::clone(before)).schema = schema;
-                    }
-                }
-            }
-        }
-    }
-
-    fn written(&mut self, text: &[u8]) {
-        if let Ok(position) = String::from_utf8_lossy(text).parse::<GtidPosition>()
-            && !position.is_empty()
-        {
-            self.gtid.get_or_insert_default().merge(&position);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub(super) enum Call {
 /// A read, or a setting, that turns out to leave something behind is none.
 pub(super) fn raise(one: One, marks: Marks, reason: &'static str) -> One {
     use super::Kind::{Read, Session, Write};
+    let marks = if one.kind == Read { marks.with(Marks::ROWS) } else { marks };
     let kind = if matches!(one.kind, Read | Session) { Write } else { one.kind };
     One { kind, marks: one.marks.with(marks), reason }
 }
@@ -42,7 +43,7 @@ pub(super) fn function(one: One, name: &Upper, call: Call, bare: impl FnOnce() -
         b"IS_FREE_LOCK" | b"IS_USED_LOCK" => on_primary(one, Marks::NONE, "asks about a lock"),
         b"NEXTVAL" | b"SETVAL" => raise(one, Marks::NONE, "uses a sequence"),
         b"LASTVAL" => on_primary(one, Marks::ASKS_WRITE, "asks about the last write"),
-        b"LAST_INSERT_ID" if one.kind == super::Kind::Read && !bare() => {
+        b"LAST_INSERT_ID" if (one.kind == Kind::Read || one.marks.any(Marks::ROWS)) && !bare() => {
             raise(one, Marks::UNKNOWN.with(Marks::ASKS_WRITE), "sets the last id")
         }
         b"LAST_INSERT_ID" => on_primary(one, Marks::ASKS_WRITE, "asks about the last write"),
@@ -90,6 +91,7 @@ pub(super) fn system_variable(one: One, name: &[u8]) -> One {
         name if name.starts_with(b"TPCW_") && one.kind == Kind::Read => {
             One { kind: Kind::Own(Own::Select), reason: "the balancer's own", ..one }
         }
+        name if name.starts_with(b"SESSION_TRACK_") => one.with(Marks::TRACKING),
         name if name.starts_with(b"GTID_") || name.starts_with(b"RPL_") => {
             on_primary(one, Marks::NONE, "asks about one server")
         }

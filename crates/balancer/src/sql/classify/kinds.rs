@@ -5,7 +5,7 @@ use super::set::set;
 use super::tokens::{Tokens, Upper};
 use super::walk::{Names, finish, finish_with};
 use super::{Kind, Marks, One, Own};
-use crate::sql::lexer::Token;
+use crate::sql::lexer::{Lexer, Token};
 
 /// Why the balancer answers.
 const OWN: &str = "the balancer's own";
@@ -73,7 +73,9 @@ fn diagnostics() -> Marks {
 
 fn show(tokens: &mut Tokens<'_>) -> One {
     let mut word = tokens.word();
+    let mut global = false;
     while matches!(word.get(), b"FULL" | b"EXTENDED" | b"SESSION" | b"LOCAL" | b"GLOBAL" | b"STORAGE") {
+        global |= word.get() == b"GLOBAL";
         word = tokens.word();
     }
     let one = match word.get() {
@@ -90,9 +92,25 @@ fn show(tokens: &mut Tokens<'_>) -> One {
         b"WARNINGS" | b"ERRORS" | b"COUNT" => {
             One::new(Kind::Read, "asks about the last statement").with(Marks::ASKS_LAST.with(Marks::PRIMARY))
         }
+        b"VARIABLES" if !global && shows_trackers(tokens.lexer.clone()) => {
+            let marks = Marks::PRIMARY.with(Marks::TRACKING);
+            One::new(Kind::Read, "asks about one server").with(marks)
+        }
         _ => One::new(Kind::Read, "asks about one server").with(Marks::PRIMARY),
     };
     finish(one, tokens)
+}
+
+/// Whether `SHOW VARIABLES` shows what is tracked: unless its pattern begins with something else.
+fn shows_trackers(mut lexer: Lexer<'_>) -> bool {
+    match (lexer.next(), lexer.next()) {
+        (Some(Token::Word(like)), Some(Token::Text(pattern))) if like.eq_ignore_ascii_case(b"LIKE") => {
+            let wild = pattern.iter().position(|byte| matches!(byte, b'%' | b'_' | b'\\'));
+            let begin = &pattern[..wild.unwrap_or(pattern.len())];
+            b"session".get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin))
+        }
+        _ => true,
+    }
 }
 
 /// `EXPLAIN` of a table, of a statement that is not run, and with `ANALYZE` of one that is; `EXPLAIN ROUTE`.

@@ -3,13 +3,17 @@
 mod definition;
 mod functions;
 mod kinds;
+mod literals;
 mod names;
 mod set;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod walk;
 
+pub use self::literals::literals;
+pub use self::settings::settings;
 use self::tokens::Tokens;
 use super::hint::Hint;
 use super::lexer::{Manner, Token};
@@ -59,13 +63,15 @@ pub enum Own {
 
 /// What else is known of a statement, as a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks(u16);
+pub struct Marks(u32);
 
 impl Marks {
     /// No mark.
     pub const NONE: Self = Self(0);
     /// Though a read, for the primary: it locks, or asks about what only the primary knows.
     pub const PRIMARY: Self = Self(1);
+    /// Answers with rows and writes all the same: the node's answer does not tell its last id.
+    pub const ROWS: Self = Self(1 << 16);
     /// Leaves user variables behind.
     pub const VARIABLES: Self = Self(1 << 1);
     /// Leaves temporary tables behind.
@@ -86,6 +92,10 @@ impl Marks {
     pub const COLLATION: Self = Self(1 << 9);
     /// Counts rows for FOUND_ROWS().
     pub const COUNTS: Self = Self(1 << 10);
+    /// Sets user variables to nothing but literals, which can be set again elsewhere: see [`literals()`].
+    pub const LITERALS: Self = Self(1 << 14);
+    /// Sets or shows what session changes are tracked, which the balancer needs for itself.
+    pub const TRACKING: Self = Self(1 << 15);
     /// Asks for the id of the connection.
     pub const OWN_ID: Self = Self(1 << 11);
     /// A cursor is open: known by the answer, never by the text.
@@ -198,7 +208,13 @@ impl One {
 
 /// Several statements in one text are as much as the most that any of them is.
 fn together(a: One, b: One) -> One {
-    let marks = a.marks.with(b.marks).with(Marks::SEVERAL);
+    let mut marks = a.marks.with(b.marks).with(Marks::SEVERAL);
+    if marks.any(Marks::LITERALS) {
+        marks = marks.with(Marks::VARIABLES);
+    }
+    if marks.any(Marks::TRACKING) {
+        marks = marks.with(Marks::UNKNOWN);
+    }
     match (a.kind, b.kind) {
         (Kind::Read, Kind::Read) => One { kind: Kind::Read, marks, reason: b.reason },
         (Kind::Kill, _) | (_, Kind::Kill) => One { kind: Kind::Kill, marks, reason: "ends a connection" },

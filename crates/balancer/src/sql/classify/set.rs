@@ -1,6 +1,7 @@
 //! `SET`: of the session, of the next transaction, of everybody.
 
 use super::functions::{Call, function, raise, system_variable};
+use super::literals::literal;
 use super::tokens::{Tokens, Upper};
 use super::walk::finish;
 use super::{Kind, Marks, One, Own, kinds};
@@ -47,6 +48,9 @@ fn assignments(mut one: One, tokens: &mut Tokens<'_>, for_one: bool) -> One {
             Token::Mark(b')') => depth -= 1,
             Token::Assign if !target => one = raise(one, Marks::VARIABLES, "sets a user variable"),
             Token::Mark(b'=') | Token::Assign => target = false,
+            Token::UserVariable(name) if target && !for_one && literal(name, &tokens.lexer).is_some() => {
+                one = one.with(Marks::LITERALS);
+            }
             Token::UserVariable(_) if target => one = raise(one, Marks::VARIABLES, "sets a user variable"),
             Token::SystemVariable(name) if target => one = set_target(one, name, name.contains(&b'.')),
             Token::SystemVariable(name) => one = system_variable(one, name),
@@ -122,6 +126,7 @@ fn set_target(one: One, name: &[u8], scoped: bool) -> One {
             one.with(Marks::NEXT_ONLY)
         }
         b"DEFAULT" => one.with(Marks::COLLATION),
+        name if name.starts_with(b"SESSION_TRACK_") => one.with(Marks::TRACKING),
         name if name.starts_with(b"COLLAT") => one.with(Marks::COLLATION),
         _ => one,
     }

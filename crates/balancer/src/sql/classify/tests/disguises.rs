@@ -61,6 +61,8 @@ fn functions_that_are_not_built_in_are_for_the_primary() {
         ("SET sql_mode = f()", "write unknown"),
         ("SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')", "session"),
         ("SELECT LAST_INSERT_ID(5)", "write unknown asks-write"),
+        ("SELECT NEXTVAL(s), LAST_INSERT_ID(5)", "write unknown asks-write"),
+        ("SELECT /*! */ LAST_INSERT_ID(5)", "write unknown asks-write"),
         ("UPDATE t SET id = LAST_INSERT_ID(id + 1)", "write primary asks-write"),
         ("SELECT PREVIOUS VALUE FOR s", "write asks-write"),
         ("SELECT s.nextval", "write asks-write"),

@@ -1,0 +1,482 @@
+//! The first look: which node is the primary, and how all others stand.
+//!
+//! The nodes are asked, and what they say counts. The state file settles what they cannot know: which of two writable nodes
+//! was the primary last, and, when none is writable, whose place is to be filled by an election in which every node must be
+//! heard. Where both together leave a doubt, the balancer does not start.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use cluster::{NodeId, Role};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::StartError;
+use crate::config::Config;
+use crate::executor::state::Saved;
+use crate::executor::topology::{Home, Member, Topology};
+use crate::nodes::{Answer, Facts, Nodes};
+use crate::telemetry::Meter;
+use crate::view::{NodeState, NodeView};
+
+/// At the start nodes may take so long to answer: they may be starting themselves.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Followers that answer may take so long to be connected to their primary: they may just have been told to follow.
+const CONNECTING: Duration = Duration::from_secs(2);
+/// Followers may take so long to have what the primary had at the first look; who needs longer is brought back like one
+/// that was away.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What every node says, in the order of the configuration.
+pub type Found = Vec<(NodeId, Option<Facts>)>;
+
+/// Who is the primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Primary {
+    /// It takes writes.
+    Serves(NodeId),
+    /// Nobody does; this one did last.
+    Lost(NodeId),
+}
+
+impl Primary {
+    fn id(&self) -> &NodeId {
+        match self {
+            Self::Serves(id) | Self::Lost(id) => id,
+        }
+    }
+}
+
+/// The nodes as they stand, and what they said.
+pub async fn topology(
+    config: &Config,
+    nodes: &dyn Nodes,
+    saved: &Saved,
+) -> Result<(Topology, Found), StartError> {
+    let mut found = look(config, nodes).await?;
+    let primary = match find_primary(config, &found, saved) {
+        Err(StartError::TwoPrimaries { first, second }) => {
+            let last = saved.primary.clone().filter(|last| [&first, &second].contains(&last));
+            match last {
+                Some(last) if has_everything(nodes, &found, &last).await => Primary::Serves(last),
+                _ => return Err(StartError::TwoPrimaries { first, second }),
+            }
+        }
+        other => other?,
+    };
+    let fresh = match &primary {
+        Primary::Serves(id) => freshen(config, nodes, &mut found, id).await,
+        Primary::Lost(_) => Vec::new(),
+    };
+    let topology = first_topology(config, &found, &primary, saved, &fresh);
+    Ok((topology, found))
+}
+
+/// Whether every node answers and none has a transaction that `last` has not: an election was begun and nobody wrote
+/// on whoever won it.
+async fn has_everything(nodes: &dyn Nodes, found: &Found, last: &NodeId) -> bool {
+    let others = found.iter().filter(|(id, _)| id != last);
+    let extra = join_all(others.map(|(id, _)| timeout(PATIENCE, nodes.extra(id, last)))).await;
+    extra.into_iter().all(|extra| matches!(extra, Ok(Ok(None))))
+}
+
+/// Who has what the primary had when it was asked. What the nodes said is brought up to date on the way.
+async fn freshen(config: &Config, nodes: &dyn Nodes, found: &mut Found, primary: &NodeId) -> Vec<NodeId> {
+    let target = found.iter().find(|(id, _)| id == primary).and_then(|(_, facts)| facts.as_ref());
+    let Some(target) = target.map(|facts| facts.applied.clone()) else { return Vec::new() };
+    let limit = Duration::from_millis(config.health.timeout_ms);
+    let end = Instant::now() + FRESH;
+    loop {
+        let behind = |facts: &Option<Facts>| {
+            facts.as_ref().is_some_and(|facts| facts.replicates() && !facts.applied.covers(&target))
+        };
+        let late: Vec<usize> = (0..found.len()).filter(|at| behind(&found[*at].1)).collect();
+        if late.is_empty() || Instant::now() >= end {
+            let has = |facts: &Facts| facts.applied.covers(&target);
+            let fresh = found.iter().filter(|(_, facts)| facts.as_ref().is_some_and(has));
+            return fresh.map(|(id, _)| id.clone()).collect();
+        }
+        sleep(Duration::from_millis(20)).await;
+        let ask = late.iter().map(|at| timeout(limit, nodes.probe(&found[*at].0)));
+        let answers = join_all(ask).await;
+        for (at, answer) in late.into_iter().zip(answers) {
+            found[at].1 = match answer {
+                Ok(Answer::Facts(facts, _)) => Some(facts),
+                _ => None,
+            };
+        }
+    }
+}
+
+/// Asks every node until all have answered or the patience is at an end.
+async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
+    let ids: Vec<NodeId> = config.nodes.iter().map(|node| NodeId::new(&node.name)).collect();
+    let limit = Duration::from_millis(config.health.timeout_ms);
+    let began = Instant::now();
+    loop {
+        let answers = join_all(
+            ids.iter().map(async |id| timeout(limit, nodes.probe(id)).await.unwrap_or(Answer::Silent)),
+        )
+        .await;
+        let waiting = answers.iter().map(wait_for).max().unwrap_or_default();
+        let denied = answers.iter().any(|answer| matches!(answer, Answer::Denied(_)));
+        if began.elapsed() < waiting && !denied {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        let mut why = Vec::new();
+        let mut found = Found::new();
+        for (id, answer) in ids.into_iter().zip(answers) {
+            match answer {
+                Answer::Denied(reason) => return Err(StartError::Denied { node: id, reason }),
+                Answer::Facts(facts, _) => found.push((id, Some(facts))),
+                other => {
+                    why.push(format!("{id}: {other:?}"));
+                    found.push((id, None));
+                }
+            }
+        }
+        return match found.iter().any(|(_, facts)| facts.is_some()) {
+            true => Ok(found),
+            false => Err(StartError::NobodyAnswers(why.join("; "))),
+        };
+    }
+}
+
+/// How long a node is waited for at the start: not at all when it answers and, if it follows, replicates, so that all
+/// that is well serves in the first view and nothing has to be brought back that was never away.
+fn wait_for(answer: &Answer) -> Duration {
+    match answer {
+        Answer::Facts(facts, _) if facts.following.is_none() || facts.replicates() => Duration::ZERO,
+        Answer::Facts(..) => CONNECTING,
+        _ => PATIENCE,
+    }
+}
+
+/// The primary is the writable node. Of two, it is the one that others follow, or that was the primary last while nobody
+/// follows the other. With none it is whoever was the primary last, and is to be replaced. All else is a guess, and refused.
+fn find_primary(config: &Config, found: &Found, saved: &Saved) -> Result<Primary, StartError> {
+    let look = Look { config, found };
+    let heads = look.heads();
+    let remembered = saved.primary.as_ref().filter(|last| found.iter().any(|(id, _)| id == *last));
+    match (heads.as_slice(), remembered) {
+        ([one], _) => match look.doubt(one, remembered) {
+            None => Ok(Primary::Serves((*one).clone())),
+            Some((last, other)) => Err(StartError::Doubtful { writable: (*one).clone(), last, other }),
+        },
+        ([first, second, ..], last) => {
+            let alone = |id: &NodeId| look.followers(id) == 0;
+            match last.filter(|last| heads.iter().all(|id| id == last || alone(id))) {
+                Some(last) if heads.contains(&last) => Ok(Primary::Serves(last.clone())),
+                _ => Err(StartError::TwoPrimaries { first: (*first).clone(), second: (*second).clone() }),
+            }
+        }
+        ([], Some(last)) => Ok(Primary::Lost(last.clone())),
+        ([], None) => {
+            let states = found.iter().map(|(id, facts)| match facts {
+                Some(facts) => format!("{id} read-only at {}", facts.applied),
+                None => format!("{id} does not answer"),
+            });
+            Err(StartError::NoPrimary(states.collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
+struct Look<'a> {
+    config: &'a Config,
+    found: &'a Found,
+}
+
+impl<'a> Look<'a> {
+    fn facts(&self, id: &NodeId) -> Option<&'a Facts> {
+        self.found.iter().find(|(known, _)| known == id).and_then(|(_, facts)| facts.as_ref())
+    }
+
+    /// Whom a node follows, of those that are known.
+    fn source(&self, facts: &Facts) -> Option<NodeId> {
+        let source = facts.following.as_ref()?.source?;
+        let node = self.config.nodes.iter().find(|node| node.admin_address() == source)?;
+        Some(NodeId::new(&node.name))
+    }
+
+    fn followers(&self, id: &NodeId) -> usize {
+        let follows = |facts: &Facts| self.source(facts).as_ref() == Some(id);
+        self.found.iter().filter(|(_, facts)| facts.as_ref().is_some_and(follows)).count()
+    }
+
+    /// Writable nodes that others follow or that follow nobody.
+    fn heads(&self) -> Vec<&'a NodeId> {
+        let leads = |id: &NodeId, facts: &Facts| {
+            !facts.read_only && (self.followers(id) > 0 || facts.following.is_none())
+        };
+        let heads =
+            self.found.iter().filter(|(id, facts)| facts.as_ref().is_some_and(|facts| leads(id, facts)));
+        heads.map(|(id, _)| id).collect()
+    }
+
+    /// Why the one writable node may not be who took the last writes, and who may be.
+    fn doubt(&self, one: &NodeId, remembered: Option<&NodeId>) -> Option<(NodeId, String)> {
+        if remembered == Some(one) {
+            return None;
+        }
+        let mine = &self.facts(one)?.applied;
+        if let Some(last) = remembered {
+            // Another one than before: by hand, or in an election of which the end was not written down. Then it has all.
+            let lacks = |(_, facts): &&(NodeId, Option<Facts>)| {
+                facts.as_ref().is_none_or(|facts| !mine.covers(&facts.received()))
+            };
+            let not_its_own = |(id, facts): &&(NodeId, Option<Facts>)| {
+                id != one && facts.as_ref().and_then(|facts| self.source(facts)).as_ref() != Some(one)
+            };
+            let (id, facts) = self.found.iter().filter(not_its_own).find(lacks)?;
+            let how = if facts.is_some() { "has more than it" } else { "does not answer" };
+            return Some((last.clone(), format!("the primary was {last} before, and {id} {how}")));
+        }
+        self.found.iter().find_map(|(id, facts)| {
+            let other = self.source(facts.as_ref()?).filter(|other| other != one)?;
+            let silent = self.facts(&other).is_none();
+            silent.then(|| (other.clone(), format!("{id} follows {other}, which does not answer")))
+        })
+    }
+}
+
+/// Nodes as they stand at the start. A follower that does not answer is down, one that does not replicate well or is far
+/// behind serves nothing until it has been brought back. Where the primary was lost all must be heard before one takes over.
+fn first_topology(
+    config: &Config,
+    found: &Found,
+    primary: &Primary,
+    saved: &Saved,
+    fresh: &[NodeId],
+) -> Topology {
+    let lost = matches!(primary, Primary::Lost(_));
+    let members = config.nodes.iter().zip(found).enumerate().map(|(index, (node, (id, facts)))| {
+        let memory = saved.nodes.get(id);
+        let is_primary = id == primary.id();
+        let home = match memory {
+            _ if is_primary => Home::Serving,
+            Some(memory) => memory.home,
+            None if node.candidate => Home::Standby,
+            None => Home::Serving,
+        };
+        let follows = facts.as_ref().is_some_and(|facts| facts.read_only && facts.replicates());
+        let well = follows && fresh.contains(id);
+        let state = match (is_primary, facts, home) {
+            (true, ..) if !lost => NodeState::Serving,
+            _ if memory.is_some_and(|memory| memory.disabled) => NodeState::Disabled,
+            (_, None, _) => NodeState::Down,
+            (_, Some(_), Home::Serving) if well => NodeState::Serving,
+            (_, Some(_), Home::Standby) if well => NodeState::Standby,
+            _ => NodeState::Joining,
+        };
+        let role = match (is_primary, home) {
+            (true, _) => Role::Primary,
+            (_, Home::Standby) => Role::Candidate,
+            (_, Home::Serving) => Role::Replica,
+        };
+        let meter = Arc::new(Meter::default());
+        if let Some(facts) = facts.as_ref().filter(|_| is_primary) {
+            // Nobody knows any more what clients were told of it: perhaps all.
+            meter.acknowledged.store(facts.applied.sequence(0), Relaxed);
+        }
+        let (id, address, weight) = (id.clone(), node.address, node.weight);
+        let node = NodeView { id, index, address, role, state, weight, epoch: 0, meter };
+        Member { node, home, sound: is_primary || follows || lost, refused: None, failures: (0, None) }
+    });
+    Topology { members: members.collect(), strategy: config.strategy }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::config::{Account, Node};
+    use crate::executor::state;
+    use crate::nodes::{Following, Receiving};
+
+    fn config() -> Config {
+        let account = || Account { name: "a".into(), password: "b".into() };
+        let node = |n: u16| Node {
+            name: format!("n{n}"),
+            address: SocketAddr::from(([127, 0, 0, 1], n)),
+            direct_address: None,
+            weight: 1,
+            candidate: n == 3,
+        };
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: None,
+            workers: 1,
+            strategy: Default::default(),
+            consistency: Default::default(),
+            causal: Default::default(),
+            eventual: Default::default(),
+            listeners: Vec::new(),
+            slow_start_ms: 0,
+            accounts: vec![account()],
+            auth: Default::default(),
+            operator: account(),
+            replication: account(),
+            nodes: vec![node(1), node(2), node(3)],
+            health: Default::default(),
+            failover: Default::default(),
+            elastic: Default::default(),
+            pool: Default::default(),
+            limits: Default::default(),
+            tls: Default::default(),
+            nodes_tls: Default::default(),
+            compression: crate::config::Compression::all(),
+            state_file: None,
+        }
+    }
+
+    /// `w`: writable and follows nobody; `-`: does not answer; a digit: read-only and follows that node.
+    fn found(shape: &str) -> Found {
+        let facts = |letter: char| match letter {
+            '-' => None,
+            'w' => Some(Facts::default()),
+            'r' => Some(Facts { read_only: true, ..Facts::default() }),
+            digit => {
+                let port = digit.to_digit(10).unwrap() as u16;
+                let following = Following {
+                    source: Some(SocketAddr::from(([127, 0, 0, 1], port))),
+                    received: Default::default(),
+                    receiving: Receiving::Connected,
+                    applying: true,
+                    error: String::new(),
+                    diverged: false,
+                };
+                Some(Facts {
+                    read_only: true,
+                    applied: Default::default(),
+                    following: Some(following),
+                    waits: false,
+                })
+            }
+        };
+        shape.chars().zip(1..).map(|(letter, n)| (NodeId::new(format!("n{n}")), facts(letter))).collect()
+    }
+
+    #[test]
+    fn the_primary_is_found_from_the_nodes_and_never_guessed() {
+        for (shape, expected) in [
+            ("w11", "n1"),
+            ("2w2", "n2"),
+            ("-w2", "n2"),
+            ("ww2", "n1 and n2 are both writable"),
+            ("w1w", "n1 and n3 are both writable"),
+            ("w-2", "n1 is writable, but n3 follows n2, which does not answer"),
+            ("rrr", "no node is writable (n1 read-only at , n2 read-only at , n3 read-only at )"),
+        ] {
+            let told = match find_primary(&config(), &found(shape), &Saved::default())
+                .map(|primary| primary.id().clone())
+            {
+                Ok(id) => id.to_string(),
+                Err(error) => error.to_string(),
+            };
+            assert!(told.starts_with(expected), "{shape}: {told}");
+        }
+    }
+
+    fn serves(id: &str) -> Primary {
+        Primary::Serves(id.into())
+    }
+
+    fn all() -> Vec<NodeId> {
+        ["n1", "n2", "n3"].map(NodeId::from).to_vec()
+    }
+
+    #[test]
+    fn what_was_written_down_settles_what_the_nodes_cannot_know() {
+        for (shape, last, expected) in [
+            ("w1w", "n1", "n1"),
+            ("w1w", "n3", "n1 and n3 are both writable"),
+            ("rrr", "n2", "n2"),
+            ("-rr", "n1", "n1"),
+            ("w-2", "n2", "n1 is writable, but the primary was n2 before, and n2 does not answer"),
+            ("w11", "n2", "n1"),
+            ("w1-", "n2", "n1 is writable, but the primary was n2 before, and n3 does not answer"),
+        ] {
+            let saved = Saved { primary: Some(last.into()), ..Saved::default() };
+            let told = match find_primary(&config(), &found(shape), &saved) {
+                Ok(primary) => primary.id().to_string(),
+                Err(error) => error.to_string(),
+            };
+            assert!(told.starts_with(expected), "{shape} after {last}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_lost_primary_leaves_nobody_in_service_and_everybody_to_be_heard() {
+        let lost = Primary::Lost("n1".into());
+        let topology = first_topology(&config(), &found("-rr"), &lost, &Saved::default(), &[]);
+        let found: Vec<_> = topology.members.iter().map(|m| (m.node.state, m.sound)).collect();
+        use NodeState::{Down, Joining};
+        assert_eq!(found, [(Down, true), (Joining, true), (Joining, true)]);
+        assert_eq!(topology.holder().map(|holder| holder.node.id.clone()), Some("n1".into()));
+    }
+
+    #[test]
+    fn a_node_far_behind_does_not_serve_at_once() {
+        let fresh = ["n2".into()];
+        let topology = first_topology(&config(), &found("w11"), &serves("n1"), &Saved::default(), &fresh);
+        let found: Vec<_> = topology.members.iter().map(|member| member.node.state).collect();
+        assert_eq!(found, [NodeState::Serving, NodeState::Serving, NodeState::Joining]);
+    }
+
+    #[test]
+    fn the_first_view_holds_only_what_is_well() {
+        use NodeState::*;
+        for (shape, states) in [
+            ("w11", [Serving, Serving, Standby]),
+            ("w-1", [Serving, Down, Standby]),
+            ("wr1", [Serving, Joining, Standby]),
+        ] {
+            let topology = first_topology(&config(), &found(shape), &serves("n1"), &Saved::default(), &all());
+            let found: Vec<_> = topology.members.iter().map(|member| member.node.state).collect();
+            assert_eq!(found, states, "{shape}");
+        }
+    }
+
+    #[test]
+    fn a_remembered_switch_counts_more_than_the_configuration() {
+        let line = |home, disabled| state::SavedNode { home, disabled };
+        let saved = Saved {
+            primary: None,
+            nodes: [("n2".into(), line(Home::Serving, true)), ("n3".into(), line(Home::Serving, false))]
+                .into(),
+        };
+        let topology = first_topology(&config(), &found("w11"), &serves("n1"), &saved, &all());
+        let found: Vec<_> = topology.members.iter().map(|member| member.node.state).collect();
+        assert_eq!(found, [NodeState::Serving, NodeState::Disabled, NodeState::Serving]);
+    }
+
+    #[test]
+    fn a_configuration_that_makes_no_sense_is_refused_by_key() {
+        type Change = fn(&mut Config);
+        let table: &[(Change, &str)] = &[
+            (|c| c.nodes.clear(), "nodes: no node is given"),
+            (|c| c.nodes[1].name = "n1".into(), "nodes[1]: the name `n1` is given twice"),
+            (|c| c.nodes[2].address = c.nodes[0].address, "nodes[2]: `n3` has the same address as `n1`"),
+            (|c| c.nodes[0].weight = 0, "nodes[0]: `n1` has weight 0"),
+            (|c| c.nodes.iter_mut().for_each(|n| n.candidate = true), "nodes: all nodes are candidates"),
+            (
+                |c| c.admin = Some(SocketAddr::from(([0, 0, 0, 0], 8080))),
+                "admin: others can reach this address: auth.admin_token_file is needed",
+            ),
+            (|c| c.health.fall = 0, "health.fall: 0 is not allowed"),
+            (|c| c.elastic.floor = 0, "elastic.floor: 0 is not allowed"),
+            (|c| c.elastic.in_below_ms = 500.0, "elastic.in_below_ms: 500 must be below out_above_ms, 400"),
+            (|c| c.elastic.out_above_ms = f64::NAN, "elastic.in_below_ms: must be a number"),
+        ];
+        assert_eq!(config().check(), Ok(()));
+        for (change, expected) in table {
+            let mut config = config();
+            change(&mut config);
+            let told = config.check().expect_err(expected).to_string();
+            assert!(told.starts_with(expected), "{told}");
+        }
+    }
+}

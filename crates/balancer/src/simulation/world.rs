@@ -1,0 +1,554 @@
+//! Nodes that live in memory: they replicate, acknowledge, die, pause, are cut off, come back and fail half-way, all by a
+//! seed.
+//!
+//! What the control plane asks of a node is carried out by the node and not by the one who asks: whoever gives up early
+//! does not know whether it was, or will be, done. The changes asked of one node happen in the order in which they reached it.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use cluster::NodeId;
+use cluster::replication::gtid::{Gtid, GtidPosition};
+use futures_util::future::BoxFuture;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::nodes::{Answer, Facts, Following, NodeError, Nodes, Receiving};
+
+/// One transaction: who first wrote it, its place, and a number that no other has.
+pub type Transaction = (u32, u64, u64);
+
+/// What a node's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// It runs.
+    Up,
+    /// It is there and does nothing.
+    Paused,
+    /// It is gone.
+    Dead,
+}
+
+/// What lies between the balancer and a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing.
+    Open,
+    /// All that is sent is lost, both ways.
+    Silent,
+    /// Connections are refused and broken.
+    Refusing,
+}
+
+/// Between two looks at whether a node can be reached again.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct FakeNode {
+    /// Its name.
+    pub id: NodeId,
+    /// Its process.
+    pub process: Process,
+    /// Its way to the balancer.
+    pub link: Link,
+    /// What it has applied; sequence numbers begin at 1 and have no gaps.
+    pub log: Vec<Transaction>,
+    /// Received and not applied.
+    pub relay: Vec<Transaction>,
+    /// It refuses writes.
+    pub read_only: bool,
+    /// Whom it follows.
+    pub source: Option<usize>,
+    /// Whether it wants to receive.
+    pub receiving: bool,
+    /// Its source told it that it has gone another way.
+    pub diverged: bool,
+    /// What each answer takes longer, in ms.
+    pub slow_ms: u64,
+    /// It applies one transaction in ten ticks.
+    pub lame: bool,
+    /// When it has done all that it was asked for.
+    free_at: Option<Instant>,
+}
+
+impl FakeNode {
+    fn tip(&self) -> u64 {
+        self.relay.last().or(self.log.last()).map_or(0, |trx| trx.1)
+    }
+
+    /// Whether it has received a transaction.
+    pub fn has(&self, trx: &Transaction) -> bool {
+        let at = trx.1 as usize - 1;
+        self.log.get(at).or_else(|| self.relay.get(at.checked_sub(self.log.len())?)) == Some(trx)
+    }
+
+    /// Whether it has applied a transaction.
+    pub fn shows(&self, trx: &Transaction) -> bool {
+        self.log.get(trx.1 as usize - 1) == Some(trx)
+    }
+
+    /// Whether the balancer's words reach it and are understood.
+    fn reachable(&self) -> bool {
+        self.process == Process::Up && self.link == Link::Open
+    }
+}
+
+/// All nodes. A handle, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct World(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    broken: Vec<watch::Sender<u64>>,
+}
+
+/// The nodes and what happened on them.
+#[derive(Debug)]
+pub struct Inner {
+    /// Where all chance of the world comes from.
+    pub random: Xoshiro256PlusPlus,
+    /// By their index.
+    pub nodes: Vec<FakeNode>,
+    /// Pairs of nodes that do not hear each other, the smaller index first.
+    pub apart: Vec<(usize, usize)>,
+    /// Written and waiting for an acknowledgement: the node and the transaction.
+    pub pending: Vec<(usize, Transaction)>,
+    /// In the order in which clients heard of it, with the moment.
+    pub acknowledged: Vec<(Instant, Transaction)>,
+    numbers: u64,
+    /// Nothing is broken any more: followers soon apply all that they have received.
+    healed: bool,
+    /// How often in a thousand an operation fails, before or after its effect, or comes late.
+    pub mishaps: u32,
+}
+
+fn position(log: &[Transaction]) -> GtidPosition {
+    let mut position = GtidPosition::default();
+    if let Some((server, sequence, _)) = log.last() {
+        position.advance(Gtid { domain: 0, server: *server, sequence: *sequence });
+    }
+    position
+}
+
+/// Where a node listens, which nobody connects to.
+pub fn address(index: usize) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 1 + index as u16))
+}
+
+impl World {
+    /// `nodes` nodes, the first a primary that all others follow.
+    pub fn new(nodes: usize, seed: u64) -> Self {
+        let node = |index| FakeNode {
+            id: NodeId::new(format!("n{}", index + 1)),
+            process: Process::Up,
+            link: Link::Open,
+            log: vec![(1, 1, 0)],
+            relay: Vec::new(),
+            read_only: index > 0,
+            source: (index > 0).then_some(0),
+            receiving: index > 0,
+            diverged: false,
+            slow_ms: 0,
+            lame: false,
+            free_at: None,
+        };
+        let inner = Inner {
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
+            nodes: (0..nodes).map(node).collect(),
+            apart: Vec::new(),
+            pending: Vec::new(),
+            acknowledged: Vec::new(),
+            numbers: 0,
+            healed: false,
+            mishaps: 0,
+        };
+        let broken = (0..nodes).map(|_| watch::Sender::new(0)).collect();
+        Self(Arc::new(Shared { inner: Mutex::new(inner), broken }))
+    }
+
+    /// The nodes, to look at or to change. Not to be held across waits.
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().expect("no panic while the world is held")
+    }
+
+    fn index(&self, node: &NodeId) -> usize {
+        self.lock().nodes.iter().position(|fake| fake.id == *node).expect("a known node")
+    }
+
+    /// Ends a node's process; the balancer's connections to it break.
+    pub fn kill(&self, index: usize) {
+        let mut inner = self.lock();
+        inner.nodes[index].process = Process::Dead;
+        inner.pending.retain(|(node, _)| *node != index);
+        let silent = inner.nodes[index].link == Link::Silent;
+        drop(inner);
+        if !silent {
+            self.breaks(index);
+        }
+    }
+
+    fn breaks(&self, index: usize) {
+        self.0.broken[index].send_modify(|count| *count += 1);
+    }
+
+    /// Comes back closed and following nobody, with or without what nobody acknowledged.
+    pub fn restart(&self, index: usize, truncate: bool) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let node = &mut inner.nodes[index];
+        let relay = std::mem::take(&mut node.relay);
+        node.log.extend(relay);
+        if truncate {
+            let log = std::mem::take(&mut inner.nodes[index].log);
+            let acknowledged: BTreeSet<Transaction> = inner.acknowledged.iter().map(|(_, t)| *t).collect();
+            let keeps = |trx: &Transaction| {
+                trx.2 == 0 || acknowledged.contains(trx) || inner.nodes.iter().any(|node| node.has(trx))
+            };
+            let kept = log.iter().rposition(keeps).map_or(0, |last| last + 1);
+            inner.nodes[index].log = log[..kept].to_vec();
+        }
+        let node = &mut inner.nodes[index];
+        (node.process, node.read_only, node.source, node.receiving) = (Process::Up, true, None, false);
+        (node.diverged, node.slow_ms, node.lame, node.free_at) = (false, 0, false, None);
+    }
+
+    /// As from a fresh copy of another node, which takes a moment.
+    pub async fn rebuild(&self, index: usize, from: usize) {
+        self.kill(index);
+        sleep(Duration::from_millis(1000)).await;
+        let copy = self.lock().nodes[from].log.clone();
+        self.lock().nodes[index].log = copy;
+        self.lock().nodes[index].relay.clear();
+        self.restart(index, false);
+    }
+
+    /// Pauses or continues a process.
+    pub fn set_process(&self, index: usize, process: Process) {
+        self.lock().nodes[index].process = process;
+    }
+
+    /// Changes what lies between the balancer and a node.
+    pub fn set_link(&self, index: usize, link: Link) {
+        self.lock().nodes[index].link = link;
+        if link == Link::Refusing {
+            self.lock().pending.retain(|(node, _)| *node != index);
+            self.breaks(index);
+        }
+    }
+
+    /// Cuts two nodes off from each other, or joins them again.
+    pub fn set_apart(&self, one: usize, other: usize, apart: bool) {
+        let pair = (one.min(other), one.max(other));
+        let mut inner = self.lock();
+        inner.apart.retain(|known| *known != pair);
+        if apart {
+            inner.apart.push(pair);
+        }
+    }
+
+    /// All that is broken is mended, except processes that are gone.
+    pub fn heal(&self) {
+        let mut inner = self.lock();
+        (inner.mishaps, inner.apart, inner.healed) = (0, Vec::new(), true);
+        for node in &mut inner.nodes {
+            (node.slow_ms, node.lame, node.link) = (0, false, Link::Open);
+            if node.process == Process::Paused {
+                node.process = Process::Up;
+            }
+        }
+    }
+
+    /// A client writes on a node, through the balancer.
+    pub fn write(&self, index: usize) {
+        let mut inner = self.lock();
+        inner.numbers += 1;
+        let number = inner.numbers;
+        let node = &mut inner.nodes[index];
+        if node.reachable() && !node.read_only {
+            let transaction = (index as u32 + 1, node.tip() + 1, number);
+            node.log.push(transaction);
+            inner.pending.push((index, transaction));
+        }
+    }
+
+    /// Some milliseconds pass: followers receive and apply, and what was received is acknowledged. A client only hears of
+    /// it from the node that is the primary by the view of that moment; `heard` is told the newest place that one did.
+    pub fn tick(&self, primary: Option<usize>, heard: impl FnOnce(u64)) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        for index in 0..inner.nodes.len() {
+            inner.replicate(index);
+        }
+        let now = Instant::now();
+        let Inner { nodes, pending, acknowledged, apart, .. } = inner;
+        let mut newest = 0;
+        pending.retain(|(at, transaction)| {
+            if nodes[*at].process != Process::Up {
+                return nodes[*at].process == Process::Paused;
+            }
+            let acknowledges = |(index, node): (usize, &FakeNode)| {
+                receives(nodes, apart, index) == Some(*at) && node.has(transaction)
+            };
+            if !nodes.iter().enumerate().any(acknowledges) {
+                return true;
+            }
+            if primary == Some(*at) && nodes[*at].link == Link::Open {
+                acknowledged.push((now, *transaction));
+                newest = newest.max(transaction.1);
+            }
+            false
+        });
+        drop(guard);
+        if newest > 0 {
+            heard(newest);
+        }
+    }
+
+    /// Waits until the balancer's words get through; fails where somebody says that they do not.
+    async fn reach(&self, index: usize) -> Result<(), String> {
+        loop {
+            {
+                let inner = self.lock();
+                let node = &inner.nodes[index];
+                match (node.process, node.link) {
+                    (_, Link::Refusing) => return Err("refused".to_owned()),
+                    (Process::Dead, Link::Open) => return Err("dead".to_owned()),
+                    (Process::Up, Link::Open) => return Ok(()),
+                    _ => {}
+                }
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// A question, which changes nothing.
+    async fn ask<T>(
+        &self,
+        node: &NodeId,
+        step: &'static str,
+        look: impl FnOnce(&Inner, usize) -> T,
+    ) -> Result<T, NodeError> {
+        let index = self.index(node);
+        let unreachable = |reason| NodeError::Unreachable { node: node.clone(), reason };
+        let (wait, mishap) = self.lots(index);
+        sleep(wait).await;
+        self.reach(index).await.map_err(unreachable)?;
+        if mishap.0 || mishap.1 {
+            return Err(NodeError::Server { node: node.clone(), step, reason: "mishap".to_owned() });
+        }
+        let answer = look(&self.lock(), index);
+        Ok(answer)
+    }
+
+    /// A change. Once the node has been reached it happens, whether or not somebody still waits for the answer.
+    async fn change<T: Send + 'static>(
+        &self,
+        node: &NodeId,
+        step: &'static str,
+        effect: impl FnOnce(&mut Inner, usize) -> T + Send + 'static,
+    ) -> Result<T, NodeError> {
+        let index = self.index(node);
+        let unreachable = |reason| NodeError::Unreachable { node: node.clone(), reason };
+        self.reach(index).await.map_err(unreachable)?;
+        let (wait, mishap) = self.lots(index);
+        let due = {
+            let now = Instant::now();
+            let mut inner = self.lock();
+            let due = inner.nodes[index].free_at.map_or(now, |free| free.max(now)) + wait;
+            inner.nodes[index].free_at = Some(due);
+            due
+        };
+        let (tell, told) = oneshot::channel();
+        let world = self.clone();
+        tokio::spawn(async move {
+            sleep_until(due).await;
+            while world.lock().nodes[index].process == Process::Paused {
+                sleep(LOOK).await;
+            }
+            let result = if world.lock().nodes[index].process == Process::Dead {
+                Err(None)
+            } else if mishap.0 {
+                Err(Some("mishap before"))
+            } else {
+                let result = effect(&mut world.lock(), index);
+                if mishap.1 { Err(Some("mishap after")) } else { Ok(result) }
+            };
+            // The answer comes when it can; nobody may be there any more.
+            if world.reach(index).await.is_ok() {
+                let _ = tell.send(result);
+            }
+        });
+        match told.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(Some(reason))) => {
+                Err(NodeError::Server { node: node.clone(), step, reason: reason.to_owned() })
+            }
+            Ok(Err(None)) | Err(_) => Err(unreachable("it broke off".to_owned())),
+        }
+    }
+
+    /// How long an operation takes, and whether it fails before or after its effect.
+    fn lots(&self, index: usize) -> (Duration, (bool, bool)) {
+        let mut guard = self.lock();
+        let Inner { random, nodes, mishaps, .. } = &mut *guard;
+        let mut by_lot = || *mishaps > 0 && random.random_range(0..1000) < *mishaps;
+        let (before, after, late) = (by_lot(), by_lot(), by_lot());
+        let late = if late { random.random_range(100..3000) } else { 0 };
+        let wait = random.random_range(1..20) + nodes[index].slow_ms + late;
+        (Duration::from_millis(wait), (before, after))
+    }
+}
+
+/// Whom a node receives from at this moment.
+fn receives(nodes: &[FakeNode], apart: &[(usize, usize)], index: usize) -> Option<usize> {
+    let node = &nodes[index];
+    let source = node.source.filter(|_| node.receiving && node.process == Process::Up)?;
+    let hears = !apart.contains(&(index.min(source), index.max(source)));
+    (hears && nodes[source].process == Process::Up).then_some(source)
+}
+
+impl Inner {
+    /// The nodes that would acknowledge a write to a client: writable, and with a follower that counts and receives.
+    pub fn takers(&self, counts: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
+        let taken = move |at: &usize| {
+            let followed = (0..self.nodes.len())
+                .any(|index| counts(index) && receives(&self.nodes, &self.apart, index) == Some(*at));
+            followed && !self.nodes[*at].read_only
+        };
+        (0..self.nodes.len()).filter(taken)
+    }
+
+    fn replicate(&mut self, index: usize) {
+        let Some(source) = self.nodes[index].source else { return };
+        let (lag, mut apply) = (self.random.random_range(0..3_usize), self.random.random_range(0..4_usize));
+        if self.nodes[index].lame {
+            apply = usize::from(self.random.random_range(0..10) == 0);
+        }
+        let (receives, hurry) =
+            (receives(&self.nodes, &self.apart, index).is_some(), self.healed && apply > 0);
+        let Ok([node, there]) = self.nodes.get_disjoint_mut([index, source]) else { return };
+        if node.process != Process::Up {
+            return;
+        }
+        if receives {
+            let mine = node.log.len() + node.relay.len();
+            let tip = node.relay.last().or(node.log.last());
+            if mine == 0 || tip.is_some_and(|tip| there.log.get(mine - 1) == Some(tip)) {
+                let until = there.log.len().saturating_sub(lag).max(mine);
+                node.relay.extend_from_slice(&there.log[mine..until]);
+            } else {
+                (node.receiving, node.diverged) = (false, true);
+            }
+        }
+        let apply = if hurry { node.relay.len() } else { apply.min(node.relay.len()) };
+        node.log.extend(node.relay.drain(..apply));
+    }
+
+    fn facts(&self, index: usize) -> Facts {
+        let node = &self.nodes[index];
+        let following = node.source.map(|source| {
+            // A way that is cut looks like one on which nothing is said.
+            let connected = self.nodes[source].process != Process::Dead;
+            Following {
+                source: Some(address(source)),
+                received: position(if node.relay.is_empty() { &node.log } else { &node.relay }),
+                receiving: match (node.receiving, connected) {
+                    (false, _) => Receiving::Stopped,
+                    (true, false) => Receiving::Connecting,
+                    (true, true) => Receiving::Connected,
+                },
+                applying: true,
+                error: String::new(),
+                diverged: node.diverged,
+            }
+        });
+        Facts { read_only: node.read_only, applied: position(&node.log), following, waits: true }
+    }
+}
+
+impl Nodes for World {
+    fn probe<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let index = self.index(node);
+            let slow = self.lock().nodes[index].slow_ms;
+            let took = Duration::from_millis(1 + slow);
+            sleep(took).await;
+            match self.reach(index).await {
+                Ok(()) => Answer::Facts(self.lock().facts(index), took),
+                Err(reason) => Answer::Refused(reason),
+            }
+        })
+    }
+
+    fn broken<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut broken = self.0.broken[self.index(node)].subscribe();
+            if broken.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+
+    fn status<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Facts, NodeError>> {
+        Box::pin(self.ask(node, "status", |inner, index| inner.facts(index)))
+    }
+
+    fn fence<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), NodeError>> {
+        Box::pin(self.change(node, "fence", |inner, index| {
+            inner.nodes[index].read_only = true;
+            inner.pending.retain(|(at, _)| *at != index);
+        }))
+    }
+
+    fn halt<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Facts, NodeError>> {
+        Box::pin(self.change(node, "halt", |inner, index| {
+            inner.nodes[index].receiving = false;
+            inner.facts(index)
+        }))
+    }
+
+    fn drain<'a>(&'a self, node: &'a NodeId, _limit: Duration) -> BoxFuture<'a, Result<(), NodeError>> {
+        Box::pin(self.change(node, "drain", |inner, index| {
+            let node = &mut inner.nodes[index];
+            node.receiving = false;
+            let relay = std::mem::take(&mut node.relay);
+            node.log.extend(relay);
+        }))
+    }
+
+    fn open<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), NodeError>> {
+        Box::pin(self.change(node, "open", |inner, index| {
+            let node = &mut inner.nodes[index];
+            node.relay.clear();
+            (node.source, node.receiving, node.read_only) = (None, false, false);
+        }))
+    }
+
+    fn extra<'a>(
+        &'a self,
+        node: &'a NodeId,
+        primary: &'a NodeId,
+    ) -> BoxFuture<'a, Result<Option<String>, NodeError>> {
+        let there = self.index(primary);
+        Box::pin(self.ask(node, "compare", move |inner, index| {
+            let tip = inner.nodes[index].relay.last().or(inner.nodes[index].log.last())?;
+            (!inner.nodes[there].has(tip)).then(|| format!("{tip:?}"))
+        }))
+    }
+
+    fn follow<'a>(&'a self, node: &'a NodeId, primary: &'a NodeId) -> BoxFuture<'a, Result<(), NodeError>> {
+        let there = self.index(primary);
+        Box::pin(self.change(node, "follow", move |inner, index| {
+            let node = &mut inner.nodes[index];
+            node.relay.clear();
+            (node.source, node.receiving, node.read_only, node.diverged) = (Some(there), true, true, false);
+            inner.pending.retain(|(at, _)| *at != index);
+        }))
+    }
+}
