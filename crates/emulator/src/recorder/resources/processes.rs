@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn this_process_uses_processor_and_memory() {
         let (before, all_before) = (process(None), machine());
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let mut sum = 0_u64;
         while begun.elapsed() < Duration::from_millis(120) {
             sum = std::hint::black_box(sum.wrapping_add(1));
