@@ -8,7 +8,7 @@ use balancer::telemetry::Meter;
 use bookstore::Interaction;
 use bookstore::store::FailureClass;
 use criterion::{Criterion, criterion_group, criterion_main};
-use emulator::recorder::{Slice, Tally};
+use emulator::recorder::{Slice, Tally, Times};
 use emulator::target::{Answered, StatementKind};
 use tokio::time::Instant;
 
@@ -41,7 +41,7 @@ fn pages(criterion: &mut Criterion) {
             bencher.iter(|| {
                 number += 1;
                 let page = Interaction::ALL[number as usize % Interaction::ALL.len()];
-                tally.served(start, Some(Interaction::Home), page, duration(number), black_box(answered));
+                tally.served(Some(Interaction::Home), page, times(start, number), black_box(answered));
             });
         });
     }
@@ -62,12 +62,17 @@ fn pages(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A page that went well at its first try.
+fn times(now: Instant, number: u32) -> Times {
+    Times { now, took: duration(number), service: duration(number) }
+}
+
 /// Fills a second of a tally.
 fn fill(tally: &Tally, start: Instant, second: u32, statements: &[Answered]) {
     for number in 0..PAGES {
         let now = start + Duration::from_secs(second.into()) + Duration::from_micros(u64::from(number) * 499);
         let page = Interaction::ALL[number as usize % Interaction::ALL.len()];
-        tally.served(now, Some(Interaction::Home), page, duration(number), statements);
+        tally.served(Some(Interaction::Home), page, times(now, number), statements);
         tally.woke(now, Some(1.0), duration(number) / 100);
     }
 }

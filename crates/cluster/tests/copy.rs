@@ -9,7 +9,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 async fn tools(cluster: &LocalCluster) -> BackupTools {
     let cache = Cache::from_environment(|name| std::env::var_os(name));
-    BackupTools::find(cluster.program(), &cache, false, |line| println!("{line}")).await.unwrap()
+    BackupTools::find(cluster.program(), &cache, false, |_| ()).await.unwrap()
 }
 
 async fn admin(cluster: &LocalCluster, node: &str) -> Admin {

@@ -68,6 +68,19 @@ pub struct NodeReading {
     pub connections: u32,
 }
 
+/// A server that takes part.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its name.
+    pub name: String,
+    /// Its process, where that runs on this machine and is up.
+    pub process: Option<u32>,
+    /// Its own address, past any balancer, with an account that may read its status and the shop.
+    pub server: mysql_async::Opts,
+    /// Whether the others follow it.
+    pub primary: bool,
+}
+
 /// Something that happened in the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Happening {
@@ -98,6 +111,10 @@ pub trait Control: Send + Sync + fmt::Debug {
     fn ask(&self, action: Action) -> BoxFuture<'_, Result<Done, ControlError>>;
     /// The nodes as they are now; empty when the target tells nothing.
     fn nodes(&self) -> BoxFuture<'_, Result<Vec<NodeReading>, ControlError>>;
+    /// The servers that can be looked at beside the load, for `resources.csv`; none when the target has none to show.
+    fn parts(&self) -> Vec<Part> {
+        Vec::new()
+    }
     /// What happened since the event with this number.
     fn happenings(&self, after: u64) -> BoxFuture<'_, Result<Vec<Happening>, ControlError>>;
 }

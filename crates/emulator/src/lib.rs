@@ -11,7 +11,7 @@ pub mod fault;
 mod generator;
 pub mod guarantees;
 pub mod ledger;
-mod load;
+pub mod load;
 pub mod recorder;
 pub mod run;
 pub mod schedule;

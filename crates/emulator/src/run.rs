@@ -4,6 +4,7 @@ mod conductor;
 mod drive;
 mod ending;
 mod knock;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -160,14 +161,14 @@ pub async fn run(
     knock::knock(&plan.target, plan.scale, plan.workload.connect_timeout.0).await?;
     let limits = (plan.workload.connect_timeout.0, plan.workload.statement_timeout.0);
     let target = SqlTarget::new(&plan.target, limits.0, limits.1).map_err(RunError::Threads)?;
-    room_for(plan.workload.sessions);
+    room_for(plan.workload.connections.unwrap_or(plan.workload.sessions));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let place = Place::Threads(plan.workload.workers_on(cores));
     drive(target, plan, place, progress, stop).await
 }
 
-/// Raises the limit on open files as far as it goes: each browser has a socket, and the run has its files.
-fn room_for(sessions: u32) {
+/// Raises the limit on open files as far as it goes: each connection has a socket, and the run has its files.
+fn room_for(connections: u32) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
@@ -175,8 +176,8 @@ fn room_for(sessions: u32) {
         tracing::debug!("the limit on open files cannot be raised");
     }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    if files < u64::from(sessions) + OTHER_FILES {
-        tracing::warn!(files, sessions, "fewer open files are allowed than there will be browsers");
+    if files < u64::from(connections) + OTHER_FILES {
+        tracing::warn!(files, connections, "fewer open files are allowed than there will be connections");
     }
 }
 

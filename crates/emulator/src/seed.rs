@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Retry = 5,
     /// Which faults come when.
     Chaos = 6,
+    /// When visitors of an open load arrive, a stream a worker.
+    Arrival = 7,
 }
 
 /// A browser in one of its lives: it lives again when the load falls below its number and rises above it.
@@ -55,7 +57,8 @@ mod tests {
 
     #[test]
     fn no_two_streams_are_alike_and_each_can_be_had_again() {
-        let purposes = [Purpose::Walk, Purpose::Input, Purpose::Think, Purpose::Visit, Purpose::Retry];
+        let purposes =
+            [Purpose::Walk, Purpose::Input, Purpose::Think, Purpose::Visit, Purpose::Retry, Purpose::Arrival];
         let mut seen = HashSet::new();
         for seed in [0, 1, 2, u64::MAX] {
             for browser in 0..500 {

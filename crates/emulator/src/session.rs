@@ -14,6 +14,9 @@
 //! and whenever it succeeds, the browser walks the same way. Its latency counts from when it was due, the end of the think
 //! time, to its success, the failed tries and waits in between included.
 
+mod links;
+mod order;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,14 +24,18 @@ use std::time::Duration;
 use bookstore::store::{FailureClass, StoreError};
 use bookstore::{Input, Interaction, Mix, Page, Request, Shop, Visit, prepare};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::links::Links;
+use self::order::PendingOrder;
 use crate::alarm::Alarm;
 use crate::generator::Threads;
 use crate::guarantees::Memory;
-use crate::ledger::{Entry, Ledger, Outcome};
-use crate::recorder::tally::Tally;
+use crate::ledger::Ledger;
+use crate::load::Arrivals;
+use crate::recorder::tally::{Tally, Times};
 use crate::seed::{Life, Purpose, derive, stream};
 use crate::target::{Link, Target};
 use crate::think::{ThinkTime, unit, visit_length};
@@ -41,6 +48,14 @@ pub(crate) struct Crew<T> {
     pub shop: Shop,
     pub mix: Mix,
     pub think: ThinkTime,
+    /// Of an open load.
+    pub arrivals: Option<Arrivals>,
+    /// Visitors a second at its peak.
+    pub visitors: f64,
+    /// Connections that all browsers share; each has its own when not given.
+    pub connections: Option<u32>,
+    /// Visitors at once in an open load.
+    pub most: u32,
     pub visit_length: Duration,
     pub retry: Retry,
     pub seed: u64,
@@ -56,6 +71,8 @@ pub(crate) struct Crew<T> {
     /// Cancelled when the run is stopped from outside: nobody waits for long then.
     pub hurry: CancellationToken,
     pub threads: Threads,
+    /// Visitors of an open load who found no room.
+    pub turned_away: AtomicU64,
 }
 
 impl<T> Crew<T> {
@@ -67,16 +84,30 @@ impl<T> Crew<T> {
     }
 }
 
+/// What the browsers of one worker share.
+#[derive(Debug)]
+pub(crate) struct Room<L> {
+    pub tally: Arc<Tally>,
+    pub alarm: Alarm,
+    /// Shared connections; each browser has its own when there are none.
+    pub links: Option<Links<L>>,
+}
+
+impl<L: Link> Room<L> {
+    pub(crate) fn new(tally: Arc<Tally>, alarm: Alarm, connections: Option<u32>) -> Self {
+        Self { tally, alarm, links: connections.map(Links::new) }
+    }
+}
+
 /// Browses until told to end.
 pub(crate) async fn browse<T: Target>(
     crew: Arc<Crew<T>>,
-    tally: Arc<Tally>,
-    alarm: Alarm,
+    room: Arc<Room<T::Link>>,
     life: Life,
     told: CancellationToken,
 ) {
     let _running = Running::count(&crew.running);
-    let mut browser = Browser::new(&crew, &tally, &alarm, life, told);
+    let mut browser = Browser::new(&crew, &room, life, told);
     let mut due = Instant::now() + crew.think.first_wait(&mut browser.think);
     let mut thought = None;
     loop {
@@ -86,14 +117,52 @@ pub(crate) async fn browse<T: Target>(
             break;
         }
         let now = Instant::now();
-        tally.woke(now, thought, now - due);
-        browser.see(page, request, due).await;
+        room.tally.woke(now, thought, now - due);
+        // On the heap while it is asking: most browsers are thinking most of the time.
+        Box::pin(browser.see(page, request, due)).await;
         if browser.told.is_cancelled() {
             break;
         }
         let think = crew.think.draw(&mut browser.think);
         thought = Some(means(think, crew.think.mean()));
         due = Instant::now() + think;
+    }
+    browser.leave().await;
+}
+
+/// A visitor of an open load: arrives when due, walks from home until the walk leads home again, and leaves. Each page is due a think
+/// time after the one before was *due*, not after it was served, so that a slow shop is asked for no less.
+pub(crate) async fn visit<T: Target>(
+    crew: Arc<Crew<T>>,
+    room: Arc<Room<T::Link>>,
+    life: Life,
+    told: CancellationToken,
+    arrived: Instant,
+) {
+    let _running = Running::count(&crew.running);
+    let mut browser = Browser::new(&crew, &room, life, told);
+    let (mut due, mut thought) = (arrived, None);
+    loop {
+        let page = browser.choose().await;
+        if page == Interaction::Home && thought.is_some() {
+            break;
+        }
+        let request = prepare(page, &crew.shop, &browser.visit, &mut browser.input);
+        let free = Instant::now();
+        if !browser.waited_until(due).await {
+            break;
+        }
+        let now = Instant::now();
+        // What the page before took too long is the shop's lateness, not the generator's; an arrival can only be the generator's.
+        let late = if thought.is_some() { now - due.max(free) } else { now - due };
+        room.tally.woke(now, thought, late);
+        Box::pin(browser.see(page, request, due)).await;
+        if browser.told.is_cancelled() {
+            break;
+        }
+        let think = crew.think.draw(&mut browser.think);
+        thought = Some(means(think, crew.think.mean()));
+        due += think;
     }
     browser.leave().await;
 }
@@ -120,8 +189,7 @@ impl Drop for Running<'_> {
 
 struct Browser<'a, T: Target> {
     crew: &'a Crew<T>,
-    tally: &'a Tally,
-    alarm: &'a Alarm,
+    room: &'a Room<T::Link>,
     number: u32,
     told: CancellationToken,
     walk: Input,
@@ -136,27 +204,22 @@ struct Browser<'a, T: Target> {
     /// The page before it in this visit, for the table of transitions.
     from: Option<Interaction>,
     link: Option<T::Link>,
-    /// Connections made so far.
-    connections: u64,
+    /// The right to a shared connection, while it has one.
+    permit: Option<SemaphorePermit<'a>>,
+    /// The number of the connection used last: among the browser's own, or among the shared ones.
+    connection: u64,
     /// Whether the last connection was lost, not left.
     lost: bool,
     memory: Memory,
 }
 
 impl<'a, T: Target> Browser<'a, T> {
-    fn new(
-        crew: &'a Crew<T>,
-        tally: &'a Tally,
-        alarm: &'a Alarm,
-        life: Life,
-        told: CancellationToken,
-    ) -> Self {
+    fn new(crew: &'a Crew<T>, room: &'a Room<T::Link>, life: Life, told: CancellationToken) -> Self {
         let random = |purpose| stream(crew.seed, life, purpose);
         let input = |purpose| Input::new(derive(crew.seed, life, purpose));
         Self {
             crew,
-            tally,
-            alarm,
+            room,
             number: life.browser,
             told,
             walk: input(Purpose::Walk),
@@ -169,7 +232,8 @@ impl<'a, T: Target> Browser<'a, T> {
             page: None,
             from: None,
             link: None,
-            connections: 0,
+            permit: None,
+            connection: 0,
             lost: false,
             memory: Memory::default(),
         }
@@ -200,7 +264,7 @@ impl<'a, T: Target> Browser<'a, T> {
     async fn leave(&mut self) {
         self.lost = false;
         if let Some(link) = self.link.take() {
-            link.close().await;
+            Box::pin(link.close()).await;
         }
     }
 
@@ -209,7 +273,7 @@ impl<'a, T: Target> Browser<'a, T> {
         tokio::select! {
             biased;
             () = self.told.cancelled() => false,
-            () = self.alarm.sleep_until(due) => true,
+            () = self.room.alarm.sleep_until(due) => true,
         }
     }
 
@@ -219,48 +283,78 @@ impl<'a, T: Target> Browser<'a, T> {
         loop {
             tries += 1;
             let pending = PendingOrder::of(&mut request, self.crew, self.number);
-            let result = self.attempt(&request).await;
+            let (result, asked) = self.attempt(&request).await;
             let now = Instant::now();
             if let Some(pending) = pending {
                 pending.settle(&result);
             }
             let error = match result {
-                Ok(shown) => return self.served(page, &request, &shown, now, now - due),
+                Ok(shown) => {
+                    self.served(page, &request, &shown, Times { now, took: now - due, service: now - asked });
+                    return self.give_back();
+                }
                 Err(error) => error,
             };
             self.failed(page, &error, now, now - begun);
+            self.give_back();
             refusals += u32::from(error.class == FailureClass::Refused);
             if self.gives_up(page, &error, refusals).await {
                 return;
             }
             let wait = self.crew.retry.wait(tries, unit(&mut self.jitter));
             if !self.waited_until(now + wait).await {
-                return self.tally.gave_up(now);
+                return self.room.tally.gave_up(now);
             }
             begun = Instant::now();
         }
     }
 
-    async fn attempt(&mut self, request: &Request) -> Result<Page, StoreError> {
-        if self.link.is_none() {
-            let link = self.crew.target.connect().await.inspect_err(|_| self.lost = true)?;
-            self.link = Some(link);
-            self.connections += 1;
-            if std::mem::take(&mut self.lost) {
-                self.tally.reconnected(Instant::now());
-            }
+    /// The answer, and when it was asked for: with a connection in hand, or when there was none to be had.
+    async fn attempt(&mut self, request: &Request) -> (Result<Page, StoreError>, Instant) {
+        if let Err(error) = self.connect().await {
+            self.lost = true;
+            return (Err(error), Instant::now());
         }
+        let asked = Instant::now();
         let link = self.link.as_mut().expect("there is one now");
         link.answered().clear();
-        link.ask(request, &mut self.visit).await
+        (link.ask(request, &mut self.visit).await, asked)
     }
 
-    fn served(&mut self, page: Interaction, request: &Request, shown: &Page, now: Instant, took: Duration) {
+    async fn connect(&mut self) -> Result<(), StoreError> {
+        if let (Some(links), None) = (&self.room.links, &self.permit) {
+            let (permit, idle) = links.take().await;
+            self.permit = Some(permit);
+            if let Some((number, link)) = idle {
+                (self.connection, self.link) = (number, Some(link));
+            }
+        }
+        if self.link.is_none() {
+            self.link = Some(self.crew.target.connect().await?);
+            self.connection = self.room.links.as_ref().map_or(self.connection + 1, Links::number);
+            let own = std::mem::take(&mut self.lost);
+            if self.room.links.as_ref().map_or(own, Links::replaces_lost) {
+                self.room.tally.reconnected(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets others have a shared connection; a browser's own stays with it.
+    fn give_back(&mut self) {
+        let Some(links) = &self.room.links else { return };
+        if let Some(link) = self.link.take() {
+            links.give_back(self.connection, link);
+        }
+        self.permit = None;
+    }
+
+    fn served(&mut self, page: Interaction, request: &Request, shown: &Page, times: Times) {
         let answered = self.link.as_mut().map(|link| &*link.answered()).map_or(&[][..], |all| all);
-        self.tally.served(now, self.from, page, took, answered);
-        if let Some(stale) = self.memory.check(request, shown, self.connections, now) {
+        self.room.tally.served(self.from, page, times, answered);
+        if let Some(stale) = self.memory.check(request, shown, self.connection, times.now) {
             tracing::warn!(browser = self.number, what = %stale.what, known_for = ?stale.known_for, "stale page");
-            self.tally.stale(now, stale.across_connections);
+            self.room.tally.stale(times.now, stale.across_connections);
         }
         self.crew.count_page();
     }
@@ -268,13 +362,16 @@ impl<'a, T: Target> Browser<'a, T> {
     fn failed(&mut self, page: Interaction, error: &StoreError, now: Instant, took: Duration) {
         tracing::debug!(browser = self.number, page = page.name(), %error, "page failed");
         let answered = self.link.as_mut().map(|link| &*link.answered()).map_or(&[][..], |all| all);
-        self.tally.failed(now, page, error.class, took, answered);
+        self.room.tally.failed(now, page, error.class, took, answered);
         if matches!(page, Interaction::ShoppingCart | Interaction::BuyConfirm) {
             self.memory.doubt_cart();
         }
         if self.link.as_ref().is_some_and(|link| !link.usable()) {
             self.link = None;
-            self.lost = true;
+            match &self.room.links {
+                Some(links) => links.lose(),
+                None => self.lost = true,
+            }
         }
     }
 
@@ -282,59 +379,15 @@ impl<'a, T: Target> Browser<'a, T> {
     /// next visitor takes over, as after a page that a browser cannot use.
     async fn gives_up(&mut self, page: Interaction, error: &StoreError, refusals: u32) -> bool {
         if page == Interaction::BuyConfirm && error.class == FailureClass::UnknownCommit {
-            self.tally.gave_up(Instant::now());
+            self.room.tally.gave_up(Instant::now());
             return true;
         }
         if refusals >= self.crew.retry.refusals {
             tracing::warn!(browser = self.number, page = page.name(), %error, "page given up");
-            self.tally.gave_up(Instant::now());
+            self.room.tally.gave_up(Instant::now());
             self.begin_visit().await;
             return true;
         }
         false
-    }
-}
-
-/// An attempt to buy whose outcome is not known yet. Every attempt carries a token of its own. When it is dropped unsettled,
-/// because its browser was ended in mid-page, the order may or may not have been made.
-struct PendingOrder<'a> {
-    ledger: &'a Ledger,
-    start: Instant,
-    /// `None` once it is entered.
-    token: Option<String>,
-    session: u32,
-}
-
-impl<'a> PendingOrder<'a> {
-    /// Gives the request its token, if it is one to buy.
-    fn of<T>(request: &mut Request, crew: &'a Crew<T>, session: u32) -> Option<Self> {
-        let Request::BuyConfirm(confirmation) = request else { return None };
-        confirmation.token = crew.ledger.token(session);
-        let token = Some(confirmation.token.clone());
-        Some(Self { ledger: &crew.ledger, start: crew.start, token, session })
-    }
-
-    fn settle(mut self, result: &Result<Page, StoreError>) {
-        self.enter(match result {
-            Ok(Page::BuyConfirm { purchase: Some(purchase), .. }) => {
-                Outcome::Ok { order: purchase.order, total: purchase.totals.total }
-            }
-            Err(error) if error.class == FailureClass::UnknownCommit => Outcome::Unknown,
-            // The cart was empty, or it failed before COMMIT was sent.
-            Ok(_) | Err(_) => Outcome::Refused,
-        });
-    }
-
-    fn enter(&mut self, outcome: Outcome) {
-        if let Some(token) = self.token.take() {
-            let at_ms = self.start.elapsed().as_millis() as u64;
-            self.ledger.enter(&Entry { at_ms, token, session: self.session, outcome });
-        }
-    }
-}
-
-impl Drop for PendingOrder<'_> {
-    fn drop(&mut self) {
-        self.enter(Outcome::Unknown);
     }
 }

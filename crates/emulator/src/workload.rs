@@ -5,7 +5,8 @@ use std::time::Duration;
 use bookstore::mix::Mix;
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::{Chaos, Event, Phase, PhaseKind, Plan};
+use crate::load::Arrivals;
+use crate::schedule::{Chaos, Event, Level, Phase, PhaseKind, Plan};
 use crate::span::Span;
 use crate::think::{SPEC_VISIT, ThinkTime};
 
@@ -15,6 +16,8 @@ pub const MOST_SESSIONS: u32 = 100_000;
 const LONGEST_LOAD: u64 = 7 * 24 * 3600;
 /// The most threads for browsers.
 const MOST_WORKERS: u32 = 256;
+/// The peak of an open load's plan, whose levels are millionths of the rate.
+pub(crate) const FULL_RATE: u32 = 1_000_000;
 
 /// What browsers do, how many there are, and what happens meanwhile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,13 @@ pub struct Workload {
     pub mix: Mix,
     /// The greatest number of browsers at once, 1 to 100,000.
     pub sessions: u32,
+    /// Visitors arrive by themselves, however slowly the shop answers: an open load. Left out, the load is closed: so many
+    /// browsers, each asking when it has thought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<Arrivals>,
+    /// Connections that all browsers share, 1 to 100,000, each taken for one page; left out, every browser has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
     /// Mean time between two pages of a browser.
     #[serde(default)]
     pub think_time: ThinkTime,
@@ -138,6 +148,7 @@ impl Workload {
     pub fn check(&self) -> Result<(), Vec<String>> {
         let mut wrong = Vec::new();
         self.check_sizes(&mut wrong);
+        self.check_arrivals(&mut wrong);
         self.check_retry(&mut wrong);
         self.check_phases(&mut wrong);
         self.check_events(&mut wrong);
@@ -157,11 +168,31 @@ impl Workload {
                 self.workers.unwrap_or_default()
             ));
         }
+        if let Some(connections) = self.connections.filter(|count| !(1..=MOST_SESSIONS).contains(count)) {
+            wrong.push(format!("connections = {connections}: allowed is 1 to {MOST_SESSIONS}"));
+        }
         for (key, span) in
             [("statement_timeout", self.statement_timeout), ("connect_timeout", self.connect_timeout)]
         {
             if span.0 < Duration::from_millis(10) {
                 wrong.push(format!("{key} = \"{span}\": allowed is 10ms or more"));
+            }
+        }
+    }
+
+    fn check_arrivals(&self, wrong: &mut Vec<String>) {
+        let Some(arrivals) = self.arrivals else { return };
+        if let Err(message) = arrivals.check() {
+            wrong.push(message);
+        }
+        for (number, phase) in self.phases.iter().enumerate() {
+            if let Level::Count(count) = phase.sessions {
+                wrong.push(format!(
+                    "phase {} ({:?}): sessions = {count}: in an open load a phase has a share of the peak rate, such as \
+                     \"25%\"",
+                    number + 1,
+                    phase.name
+                ));
             }
         }
     }
@@ -235,9 +266,21 @@ impl Workload {
         events
     }
 
-    /// The phases laid out in time.
+    /// The phases laid out in time: numbers of browsers, or millionths of the rate in an open load.
     pub fn plan(&self) -> Plan {
-        Plan::new(self.phases.clone(), self.sessions)
+        let peak = if self.arrivals.is_some() { FULL_RATE } else { self.sessions };
+        Plan::new(self.phases.clone(), peak)
+    }
+
+    /// A level of [`Workload::plan`] in words.
+    pub fn level_words(&self, level: u32) -> String {
+        match self.arrivals {
+            Some(arrivals) => {
+                let rate = arrivals.rate * f64::from(level) / f64::from(FULL_RATE);
+                format!("{} interactions a second", (rate * 100.0).round() / 100.0)
+            }
+            None => format!("{level} browsers"),
+        }
     }
 
     /// The length of the load in seconds.
@@ -266,7 +309,8 @@ impl Workload {
     /// Threads for browsers on a machine with so many cores.
     pub fn workers_on(&self, cores: usize) -> usize {
         let wanted = self.workers.map_or(cores / 2, |workers| workers as usize);
-        wanted.clamp(1, self.sessions.max(1) as usize)
+        let most = self.connections.unwrap_or(self.sessions).min(self.sessions);
+        wanted.clamp(1, most.max(1) as usize)
     }
 }
 
@@ -321,11 +365,19 @@ mod tests {
     #[test]
     fn every_bad_value_is_named_with_what_is_allowed() {
         type Break = fn(&mut Workload);
-        let cases: [(&str, Break); 14] = [
+        let open = |rate| Some(Arrivals { rate, ..Arrivals::default() });
+        assert_eq!(open(0.5).map(|arrivals| arrivals.check()), Some(Ok(())));
+        let cases: [(&str, Break); 18] = [
             ("sessions = 0", |w| w.sessions = 0),
             ("sessions = 100001", |w| w.sessions = 100_001),
             ("stop_after = 0", |w| w.stop_after = Some(0)),
             ("workers = 0", |w| w.workers = Some(0)),
+            ("connections = 0", |w| w.connections = Some(0)),
+            ("arrivals.rate = 0", |w| w.arrivals = Some(Arrivals { rate: 0.0, ..Arrivals::default() })),
+            ("arrivals.rate = NaN", |w| {
+                w.arrivals = Some(Arrivals { rate: f64::NAN, ..Arrivals::default() });
+            }),
+            ("share of the peak rate", |w| w.arrivals = Some(Arrivals::default())),
             ("statement_timeout = \"0s\"", |w| w.statement_timeout = Span::default()),
             ("retry.factor = 0.5", |w| w.retry.factor = 0.5),
             ("retry.jitter = 2", |w| w.retry.jitter = 2.0),

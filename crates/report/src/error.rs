@@ -50,7 +50,8 @@ pub enum ReportError {
 }
 
 impl ReportError {
-    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
+    /// Of a file that cannot be written.
+    pub fn write(path: &Path, source: io::Error) -> Self {
         Self::Write { path: path.to_owned(), source }
     }
 

@@ -8,8 +8,9 @@ use crate::{
     ReportError, RunDir,
     record::{
         AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, MANIFEST_FILE,
-        Manifest, NodeRow, OUTCOME_FILE, Outcome, SecondRow, TAG_ERROR, TAG_READ, TAG_WRITE, ThinkRow,
-        TransitionRow, new_histogram, read_histograms, read_json, read_table,
+        Manifest, NodeRow, OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ,
+        TAG_SERVICE, TAG_WRITE, ThinkRow, TransitionRow, new_histogram, read_histograms, read_json,
+        read_table,
     },
 };
 
@@ -32,6 +33,8 @@ pub struct Folder {
     pub fine: Vec<FineRow>,
     /// `generator.csv`.
     pub generator: Vec<GeneratorRow>,
+    /// `resources.csv`.
+    pub resources: Vec<ResourceRow>,
     /// `think_times.csv`.
     pub thinks: Vec<ThinkRow>,
     /// `transitions.csv`.
@@ -57,6 +60,10 @@ pub struct Latencies {
     pub writes: Histogram<u64>,
     /// Tries that failed.
     pub errors: Histogram<u64>,
+    /// All interactions that ended well, from asking to done; empty in folders of older versions.
+    pub service: Histogram<u64>,
+    /// How much later than due browsers woke up; empty in folders of older versions.
+    pub late: Histogram<u64>,
 }
 
 impl Folder {
@@ -81,6 +88,7 @@ impl Folder {
             errors: read_table(path)?,
             fine: read_table(path)?,
             generator: read_table(path)?,
+            resources: read_table(path)?,
             thinks: read_table(path)?,
             transitions: read_table(path)?,
             audit: read_json(&run.file(AUDIT_FILE))?,
@@ -155,6 +163,8 @@ impl Default for Latencies {
             reads: new_histogram(),
             writes: new_histogram(),
             errors: new_histogram(),
+            service: new_histogram(),
+            late: new_histogram(),
         }
     }
 }
@@ -183,6 +193,8 @@ impl Latencies {
             TAG_READ => (&mut self.reads, None),
             TAG_WRITE => (&mut self.writes, None),
             TAG_ERROR => (&mut self.errors, None),
+            TAG_SERVICE => (&mut self.service, None),
+            TAG_LATE => (&mut self.late, None),
             name => {
                 if !self.by_interaction.contains_key(name) {
                     self.by_interaction.insert(name.to_owned(), new_histogram());

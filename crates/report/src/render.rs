@@ -32,7 +32,9 @@ pub fn render_and_tell(run: &RunDir) -> Result<(Summary, Vec<PathBuf>), ReportEr
         replace(&svg, picture.svg.as_bytes())?;
         let png = run.file(&format!("{}.png", picture.name));
         painter.write(picture, &png)?;
-        files.extend([svg, png]);
+        let points = run.file(&format!("{}.points.csv", picture.name));
+        replace(&points, picture.points.as_bytes())?;
+        files.extend([svg, png, points]);
     }
     let page = run.file(html::PAGE_FILE);
     replace(&page, html::page(&folder, &summary, &pictures).as_bytes())?;

@@ -16,10 +16,7 @@ pub fn table(run: &Summary) -> String {
     };
     line(
         "workload",
-        format!(
-            "{}, mix {}, {} browsers, {} s measured",
-            run.workload, run.mix, run.sessions, run.measured_s
-        ),
+        format!("{}, mix {}, {}, {} s measured", run.workload, run.mix, load_words(run), run.measured_s),
     );
     let share = run.error_pct().map_or(String::new(), |pct| format!(" ({} %)", figure(pct)));
     line(
@@ -36,6 +33,22 @@ pub fn table(run: &Summary) -> String {
         "latency",
         format!("p50 {}  p90 {}  p99 {}  max {} ms", tenth(l.p50), tenth(l.p90), tenth(l.p99), tenth(l.max)),
     );
+    if let (Some(s), true) = (&run.service_ms, run.rate.is_some()) {
+        let times = format!(
+            "p50 {}  p90 {}  p99 {}  max {} ms",
+            tenth(s.p50),
+            tenth(s.p90),
+            tenth(s.p99),
+            tenth(s.max)
+        );
+        line("service time", format!("{times}, counted from asking"));
+    }
+    if let Some(late) = &run.lateness_ms {
+        line(
+            "generator",
+            format!("late by p50 {}  p99 {}  max {} ms", tenth(late.p50), tenth(late.p99), tenth(late.max)),
+        );
+    }
     let s = &run.statements;
     line(
         "statements",
@@ -74,6 +87,14 @@ pub fn table(run: &Summary) -> String {
         ),
     );
     text
+}
+
+/// How much load there was at the peak.
+pub(crate) fn load_words(run: &Summary) -> String {
+    match run.rate {
+        Some(rate) => format!("{} interactions due a second", tenth(rate)),
+        None => format!("{} browsers", run.sessions),
+    }
 }
 
 /// An event and its cost in one line.

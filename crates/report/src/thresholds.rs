@@ -1,5 +1,10 @@
 //! Pass or fail: a run's figures against the limits of its workload.
 
+mod events;
+
+use std::collections::BTreeMap;
+
+pub use events::EventLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::{EventSummary, Summary};
@@ -43,8 +48,15 @@ pub struct Thresholds {
     pub writable_ms_max: Option<f64>,
     /// Longest time until throughput was back at 90 % after one event, in ms.
     pub recovered_90_ms_max: Option<f64>,
+    /// Longest time until throughput was back at 99 % after one event, in ms.
+    pub recovered_99_ms_max: Option<f64>,
+    /// Deepest dip after one event, in per cent of the throughput before it.
+    pub dip_pct_max: Option<f64>,
     /// Interactions that may be lost to all events together.
     pub interactions_lost_max: Option<f64>,
+    /// Limits for the events of one kind, by its name in `events.csv`: what a scale-in may cost is not what a kill may.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub event: BTreeMap<String, EventLimits>,
     /// Acknowledged orders that may be missing; 0 unless given.
     pub lost_orders_max: Option<u64>,
     /// Orders that may be there twice; 0 unless given.
@@ -95,13 +107,15 @@ impl Thresholds {
             ("unavailable_ms_max", self.unavailable_ms_max),
             ("writable_ms_max", self.writable_ms_max),
             ("recovered_90_ms_max", self.recovered_90_ms_max),
+            ("recovered_99_ms_max", self.recovered_99_ms_max),
+            ("dip_pct_max", self.dip_pct_max),
             ("interactions_lost_max", self.interactions_lost_max),
         ] {
             if let Some(v) = value.filter(|v| !v.is_finite() || *v < 0.0) {
                 return Err(format!("thresholds.{name} = {v}: a number from 0 up is allowed"));
             }
         }
-        Ok(())
+        self.event.iter().try_for_each(|(kind, limits)| limits.check(kind))
     }
 
     /// Sets every limit that was given, or that holds without being given, against the run.
@@ -139,13 +153,14 @@ impl Thresholds {
         judge.least("promotions_min", self.promotions_min.map(number), count("promoted"));
         judge.most("unavailable_ms_max", self.unavailable_ms_max, worst(run, |e| e.unavailable_ms));
         judge.most("writable_ms_max", self.writable_ms_max, worst(run, |e| e.writable_ms));
-        // An event from which the run did not recover while it was followed keeps no limit.
-        let never =
-            run.events.iter().any(|e| e.dip_pct.is_some_and(|d| d > 0.0) && e.recovered_90_ms.is_none());
-        let recovered = worst(run, |e| e.recovered_90_ms).filter(|_| !never);
-        judge.most("recovered_90_ms_max", self.recovered_90_ms_max, recovered);
+        let all = |_: &EventSummary| true;
+        let recovered = |figure| events::slowest(run, all, figure);
+        judge.most("recovered_90_ms_max", self.recovered_90_ms_max, recovered(|e| e.recovered_90_ms));
+        judge.most("recovered_99_ms_max", self.recovered_99_ms_max, recovered(|e| e.recovered_99_ms));
+        judge.most("dip_pct_max", self.dip_pct_max, worst(run, |e| e.dip_pct));
         let lost = run.events.iter().filter_map(|e| e.interactions_lost).sum();
         judge.most("interactions_lost_max", self.interactions_lost_max, Some(lost));
+        self.event.iter().for_each(|(kind, limits)| limits.evaluate(kind, run, judge));
     }
 
     fn audit(&self, run: &Summary, judge: &mut Judge) {

@@ -101,7 +101,13 @@ fn the_outage_of_the_primary_is_measured_to_a_bin() {
 fn the_same_folder_gives_the_same_bytes() {
     let run = Run::new();
     let files = render(&run.open()).expect("rendered");
-    assert_eq!(files.len(), 1 + 2 * 7 + 1);
+    assert_eq!(files.len(), 1 + 3 * 7 + 1);
+    let tables = files.iter().filter(|file| file.to_string_lossy().ends_with(".points.csv"));
+    let points: Vec<String> = tables.map(|table| fs::read_to_string(table).expect("a table")).collect();
+    assert!(
+        points.len() == 7
+            && points.iter().all(|table| table.starts_with("series,") && table.lines().count() > 5)
+    );
     let once: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).expect("a file")).collect();
     let again = render(&run.open()).expect("rendered again");
     assert_eq!(files, again);
@@ -165,7 +171,7 @@ fn pictures_are_of_slide_size_and_hold_text() {
     // Without its font a drawing loses all text and most of its bytes.
     let mute: String =
         pictures[0].svg.lines().filter(|l| !l.starts_with("<text")).map(|l| format!("{l}\n")).collect();
-    let mute = Picture { name: "mute", title: "", svg: mute };
+    let mute = Picture { name: "mute", title: "", svg: mute, points: String::new() };
     let mute = painter.paint(&mute).expect("painted");
     assert!(mute.len() + 10_000 < png.len(), "{} against {}", mute.len(), png.len());
 }

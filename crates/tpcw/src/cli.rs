@@ -25,6 +25,8 @@ Examples:
   tpcw balance --config balancer.toml    the balancer alone, for your own nodes
   tpcw report reports/elastic/latest     plots and page again, no server needed
   tpcw compare A B                       has B become slower than A?
+  tpcw search --think-time spec          how many browsers are too many?
+  tpcw ab smoke --set-b balancer.strategy=random
 
 Exit codes:
   0    done, and every threshold held
@@ -73,6 +75,10 @@ pub enum Command {
     Report(ReportArgs),
     /// Hold a run, or a row of runs, against another: improved, unchanged, regressed or inconclusive
     Compare(CompareArgs),
+    /// Find the greatest number of browsers, or rate, that keeps every limit
+    Search(SearchArgs),
+    /// Run two targets, builds or settings in turns on this machine, and compare them
+    Ab(AbArgs),
     /// Where the level of many runs changed
     History(HistoryArgs),
     /// Print a completion script for a shell
@@ -102,15 +108,22 @@ pub struct ServerArgs {
 Examples:
   tpcw run --sessions 60
   tpcw run shopping --think-time 500ms --duration 60s
+  tpcw run open --rate 200 --connections 64
   tpcw run ordering --sessions 10 --think-time 0ms --target mysql://shop:secret@127.0.0.1:3306/tpcw
 
-Workloads: elastic (default), smoke, browsing, shopping, ordering, failover, scale-out-in; or the path of a file.")]
+Workloads: elastic (default), smoke, browsing, shopping, ordering, failover, scale-out-in, open, crowd; or the path of a file.")]
 pub struct RunArgs {
     /// Name of a workload, or path of a workload file
     pub workload: Option<String>,
     /// Emulated browsers at the peak, 1 to 100,000
     #[arg(long, value_name = "N")]
     pub sessions: Option<u32>,
+    /// Open load: so many interactions are due in a second at the peak, however slowly they are answered
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<f64>,
+    /// Connections that all browsers share (default: each has its own)
+    #[arg(long, value_name = "N")]
+    pub connections: Option<u32>,
     /// The mix of interactions
     #[arg(long, value_name = "MIX")]
     pub mix: Option<MixArg>,
@@ -352,6 +365,125 @@ pub struct CompareArgs {
     /// Compare although the runs differ in something that matters
     #[arg(long)]
     pub force: bool,
+}
+
+/// `tpcw search`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tpcw search --think-time spec                     browsers that keep the specification's limits
+  tpcw search shopping --what rate --from 100       interactions a second, open load
+  tpcw search … --out DIR                           again with the same flags: goes on where it was cut off
+
+Exit codes: 0 found, 1 not even the least load keeps the limits, 4 a run was no measurement.")]
+pub struct SearchArgs {
+    /// Name or path of a workload; its phases and events are replaced by a warm-up and a measurement
+    #[arg(default_value = "shopping")]
+    pub workload: String,
+    /// What is searched for
+    #[arg(long, value_enum, default_value = "sessions")]
+    pub what: SearchFor,
+    /// The first level tried
+    #[arg(long, default_value_t = 50.0, value_name = "N")]
+    pub from: f64,
+    /// The greatest level tried
+    #[arg(long, value_name = "N")]
+    pub most: Option<f64>,
+    /// How narrow the interval must be, in per cent
+    #[arg(long, default_value_t = 5.0, value_name = "PCT")]
+    pub precision: f64,
+    /// Further runs that the answer must hold
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub confirmations: u32,
+    /// Seconds before each measurement
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    pub warm_up: u32,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub hold: u32,
+    /// The mix of interactions
+    #[arg(long, value_name = "MIX")]
+    pub mix: Option<MixArg>,
+    /// Mean think time (500ms, 0ms), or `spec`
+    #[arg(long, value_name = "TIME")]
+    pub think_time: Option<String>,
+    /// Connections that all browsers share
+    #[arg(long, value_name = "N")]
+    pub connections: Option<u32>,
+    /// Measure this server instead of a local cluster
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// Where the trials' folders go, instead of reports/search-<workload>
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the answer and all trials as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a search is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchFor {
+    /// Browsers of a closed load
+    Sessions,
+    /// Interactions a second of an open load
+    Rate,
+}
+
+/// `tpcw ab`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tpcw ab smoke --blocks 5 --set-b balancer.strategy=random
+  tpcw ab smoke --blocks 5 --build-b /tmp/other/tpcw
+  tpcw ab smoke --blocks 5 --target-a URL --target-b URL
+  tpcw ab smoke --blocks 5 --self          A against A: what can this machine tell apart?
+
+Exit codes: 0 improved or unchanged, 1 regressed, 2 wrong flags, 4 inconclusive.")]
+pub struct AbArgs {
+    /// Name or path of a workload
+    #[arg(default_value = "smoke")]
+    pub workload: String,
+    /// Blocks of four runs, A B B A
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub blocks: u32,
+    /// Emulated browsers at the peak
+    #[arg(long, value_name = "N")]
+    pub sessions: Option<u32>,
+    /// How long the load of each run lasts
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// A key of the workload for A, as KEY=VALUE (may be repeated)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set_a: Vec<String>,
+    /// The same for B
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set_b: Vec<String>,
+    /// The server that A measures, instead of a local cluster
+    #[arg(long, value_name = "URL")]
+    pub target_a: Option<String>,
+    /// The same for B
+    #[arg(long, value_name = "URL")]
+    pub target_b: Option<String>,
+    /// The build of tpcw that A runs, instead of this one
+    #[arg(long, value_name = "PATH")]
+    pub build_a: Option<PathBuf>,
+    /// The same for B
+    #[arg(long, value_name = "PATH")]
+    pub build_b: Option<PathBuf>,
+    /// A against A: how small a difference could be found here?
+    #[arg(long = "self", conflicts_with_all = ["set_b", "target_b", "build_b"])]
+    pub self_test: bool,
+    /// Changes within so many per cent are no matter
+    #[arg(long, default_value_t = 5.0, value_name = "PCT")]
+    pub smallest_effect: f64,
+    /// Length of a block within a run in seconds
+    #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub block: u32,
+    /// Where the runs' folders go
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// How a comparison is written.

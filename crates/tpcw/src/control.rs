@@ -8,10 +8,13 @@ use balancer::control::Handle;
 use balancer::request::Action as Topology;
 use balancer::telemetry::LatencySnapshot;
 use balancer::view::{ClusterView, NodeView};
-use cluster::{LocalCluster, NodeId};
-use emulator::control::{Action, Control, ControlError, Done, Fault, Happening, NodeReading, NodeSelector};
+use cluster::{LocalCluster, LocalNode, NodeId};
+use emulator::control::{
+    Action, Control, ControlError, Done, Fault, Happening, NodeReading, NodeSelector, Part,
+};
 use emulator::fault::{Peer, Way};
 use futures_util::future::BoxFuture;
+use mysql_async::OptsBuilder;
 
 use crate::provider::Provider;
 
@@ -104,6 +107,25 @@ impl LocalControl {
 }
 
 impl Control for LocalControl {
+    fn parts(&self) -> Vec<Part> {
+        let view = self.balancer.view().load_full();
+        let primary = view.primary().map(|node| node.id.as_str().to_owned());
+        let operator = &self.cluster.accounts().operator;
+        let part = |node: LocalNode| Part {
+            name: node.id.to_string(),
+            process: node.pid,
+            server: OptsBuilder::default()
+                .ip_or_hostname(node.server.ip().to_string())
+                .tcp_port(node.server.port())
+                .user(Some(operator.user.clone()))
+                .pass(Some(operator.password.expose().to_owned()))
+                .db_name(Some(self.cluster.database().to_owned()))
+                .into(),
+            primary: primary.as_deref() == Some(node.id.as_str()),
+        };
+        self.cluster.nodes().into_iter().map(part).collect()
+    }
+
     fn ask(&self, action: Action) -> BoxFuture<'_, Result<Done, ControlError>> {
         Box::pin(self.carry_out(action))
     }

@@ -13,8 +13,10 @@ mod logging;
 mod machine;
 mod place;
 mod provider;
+mod search;
 mod stage;
 mod target;
+mod trial;
 mod workload;
 
 use std::process::ExitCode;

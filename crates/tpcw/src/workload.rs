@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bookstore::{Mix, Scale};
 use emulator::control::Action;
+use emulator::load::Arrivals;
 use emulator::schedule::Event;
 use emulator::workload::Workload as Load;
 use report::thresholds::Thresholds;
@@ -14,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place;
 
 /// The workloads that are built into the program, by name.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("elastic", include_str!("../../../workloads/elastic.toml")),
     ("smoke", include_str!("../../../workloads/smoke.toml")),
     ("browsing", include_str!("../../../workloads/browsing.toml")),
@@ -23,6 +24,8 @@ const BUILT_IN: [(&str, &str); 8] = [
     ("chaos", include_str!("../../../workloads/chaos.toml")),
     ("failover", include_str!("../../../workloads/failover.toml")),
     ("scale-out-in", include_str!("../../../workloads/scale-out-in.toml")),
+    ("open", include_str!("../../../workloads/open.toml")),
+    ("crowd", include_str!("../../../workloads/crowd.toml")),
 ];
 
 /// The default one.
@@ -262,6 +265,10 @@ pub fn resolve(mut resolved: Resolved, args: &RunArgs) -> Outcome<Resolved> {
         }
         workload.load.stretch(seconds);
     }
+    if let Some(rate) = args.rate {
+        open_at(rate, &mut workload.load, args.sessions.is_some())?;
+    }
+    workload.load.connections = args.connections.or(workload.load.connections);
     workload.items = args.items.unwrap_or(workload.items);
     workload.population = args.population.unwrap_or(workload.population);
     workload.seed = args.seed.unwrap_or(workload.seed);
@@ -272,6 +279,19 @@ pub fn resolve(mut resolved: Resolved, args: &RunArgs) -> Outcome<Resolved> {
         adapt_to_load(&mut resolved, args, expected_sessions);
     }
     Ok(resolved)
+}
+
+/// Makes the load an open one of this rate, with room for its visitors: as many as are in the shop when all is well, one and a
+/// half times over, and those of ten seconds in which nobody is served.
+fn open_at(rate: f64, load: &mut Load, sessions_given: bool) -> Outcome {
+    let arrivals = Arrivals { rate, ..load.arrivals.unwrap_or_default() };
+    arrivals.check().map_err(|message| Failure::usage(message.replace("arrivals.rate =", "--rate")))?;
+    load.arrivals = Some(arrivals);
+    if !sessions_given {
+        let visitors = rate * (load.think_time.mean().as_secs_f64() * 1.5 + 10.0);
+        load.sessions = visitors.ceil().clamp(1.0, f64::from(emulator::workload::MOST_SESSIONS)) as u32;
+    }
+    Ok(())
 }
 
 /// Nobody can be asked to scale or to break a foreign target.
@@ -367,9 +387,26 @@ mod tests {
             RunArgs { think_time: Some("soon".into()), ..RunArgs::default() },
             RunArgs { duration: Some("0s".into()), ..RunArgs::default() },
             RunArgs { items: Some(0), ..RunArgs::default() },
+            RunArgs { rate: Some(0.0), ..RunArgs::default() },
+            RunArgs { connections: Some(0), ..RunArgs::default() },
         ] {
             assert_eq!(resolve(small(), &args).expect_err("not allowed").kind.code(), 2);
         }
+    }
+
+    #[test]
+    fn a_rate_makes_the_load_open_with_room_for_its_visitors() {
+        let small = || parse("mine", "mine.toml", SMALL).expect("small");
+        let args = RunArgs { rate: Some(100.0), connections: Some(8), ..RunArgs::default() };
+        let load = resolve(small(), &args).expect("allowed").workload.load;
+        assert_eq!(load.arrivals.map(|arrivals| arrivals.rate), Some(100.0));
+        assert_eq!((load.sessions, load.connections), (2_050, Some(8)));
+        let args = RunArgs { rate: Some(100.0), sessions: Some(50), ..RunArgs::default() };
+        assert_eq!(resolve(small(), &args).expect("allowed").workload.load.sessions, 50);
+        let counted = SMALL.replace("seconds = 5", "seconds = 5\nsessions = 10");
+        let failure =
+            resolve(parse("mine", "mine.toml", &counted).expect("small"), &args).expect_err("a count");
+        assert!(failure.message.contains("share of the peak rate"), "{}", failure.message);
     }
 
     #[test]

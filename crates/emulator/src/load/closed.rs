@@ -6,69 +6,22 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::alarm::Alarm;
-use crate::recorder::tally::Tally;
+use super::crowd::{CrowdReport, Share, last_pages};
 use crate::seed::Life;
-use crate::session::{Crew, browse};
+use crate::session::{Crew, Room, browse};
 use crate::target::Target;
-
-/// How long browsers may go on when the run is stopped from outside.
-const HURRIED: Duration = Duration::from_secs(1);
-
-/// Which browsers are a worker's: those whose number leaves `index` when divided by `of`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Share {
-    pub index: u32,
-    pub of: u32,
-}
-
-impl Share {
-    fn below(self, level: u32) -> impl Iterator<Item = u32> {
-        (self.index..level).step_by(self.of as usize)
-    }
-}
-
-/// What became of a worker's browsers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CrowdReport {
-    /// Lives begun.
-    pub started: u64,
-    /// Ended before they were told to.
-    pub ended_early: u64,
-    /// Told to end and still in a page when the patience was over.
-    pub cut_off: u64,
-    /// Why browsers ended early, for people.
-    pub notes: Vec<String>,
-}
-
-impl CrowdReport {
-    /// Of a worker that broke down with all its browsers.
-    pub(crate) fn broken(why: &str) -> Self {
-        Self { ended_early: 1, notes: vec![why.to_owned()], ..Self::default() }
-    }
-
-    /// Adds another worker's.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.started += other.started;
-        self.ended_early += other.ended_early;
-        self.cut_off += other.cut_off;
-        self.notes.extend(other.notes);
-    }
-}
 
 /// Keeps as many browsers as `level` says until its sender is gone; then waits up to `patience` for the last pages.
 pub(crate) async fn crowd<T: Target>(
     crew: Arc<Crew<T>>,
-    tally: Arc<Tally>,
-    alarm: Alarm,
+    room: Arc<Room<T::Link>>,
     share: Share,
     mut level: watch::Receiver<u32>,
     patience: Duration,
 ) -> CrowdReport {
-    let mut crowd = Crowd::new(crew, tally, alarm, share);
+    let mut crowd = Crowd::new(crew, room, share);
     crowd.adjust(*level.borrow_and_update());
     loop {
         tokio::select! {
@@ -82,10 +35,9 @@ pub(crate) async fn crowd<T: Target>(
     crowd.finish(patience).await
 }
 
-struct Crowd<T> {
+struct Crowd<T: Target> {
     crew: Arc<Crew<T>>,
-    tally: Arc<Tally>,
-    alarm: Alarm,
+    room: Arc<Room<T::Link>>,
     share: Share,
     tasks: JoinSet<()>,
     /// By task, its browser and the token that tells it to end.
@@ -97,11 +49,10 @@ struct Crowd<T> {
 }
 
 impl<T: Target> Crowd<T> {
-    fn new(crew: Arc<Crew<T>>, tally: Arc<Tally>, alarm: Alarm, share: Share) -> Self {
+    fn new(crew: Arc<Crew<T>>, room: Arc<Room<T::Link>>, share: Share) -> Self {
         Self {
             crew,
-            tally,
-            alarm,
+            room,
             share,
             tasks: JoinSet::new(),
             living: BTreeMap::new(),
@@ -127,7 +78,7 @@ impl<T: Target> Crowd<T> {
         let life = self.lives.entry(browser).or_default();
         let (this, told) = (Life { browser, life: *life }, CancellationToken::new());
         *life += 1;
-        let task = browse(self.crew.clone(), self.tally.clone(), self.alarm.clone(), this, told.clone());
+        let task = browse(self.crew.clone(), self.room.clone(), this, told.clone());
         let handle = self.tasks.spawn(task);
         self.living.insert(handle.id(), (browser, told.clone()));
         self.newest.insert(browser, told);
@@ -139,39 +90,17 @@ impl<T: Target> Crowd<T> {
         let Some((browser, told)) = self.living.remove(&id) else { return };
         match ended {
             Err(error) if error.is_cancelled() => self.report.cut_off += 1,
-            Err(error) => self.early(browser, &error.to_string()),
-            Ok(_) if !told.is_cancelled() => self.early(browser, "ended by itself"),
+            Err(error) => self.report.early(browser, &error.to_string()),
+            Ok(_) if !told.is_cancelled() => self.report.early(browser, "ended by itself"),
             Ok(_) => {}
         }
-    }
-
-    fn early(&mut self, browser: u32, why: &str) {
-        self.report.ended_early += 1;
-        self.report.notes.push(format!("browser {browser}: {why}"));
     }
 
     async fn finish(mut self, patience: Duration) -> CrowdReport {
         self.adjust(0);
         let hurry = self.crew.hurry.clone();
-        let all = async {
-            while let Some(ended) = self.tasks.join_next_with_id().await {
-                self.account(ended);
-            }
-        };
-        let hurried = async {
-            hurry.cancelled().await;
-            sleep(HURRIED).await;
-        };
-        let ended = tokio::select! {
-            ended = timeout(patience, all) => ended.is_ok(),
-            () = hurried => false,
-        };
-        if !ended {
-            self.tasks.abort_all();
-            while let Some(ended) = self.tasks.join_next_with_id().await {
-                self.account(ended);
-            }
-        }
+        let mut tasks = std::mem::take(&mut self.tasks);
+        last_pages(&mut tasks, &hurry, patience, |ended| self.account(ended)).await;
         self.report
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::closed::{CrowdReport, Share, crowd};
+use super::{CrowdReport, Share, load};
 use crate::alarm::Alarm;
 use crate::recorder::tally::Tally;
-use crate::session::Crew;
+use crate::session::{Crew, Room};
 use crate::target::Target;
 
 /// Starts one thread `browser-N` a tally. Each ends by itself after the sender of `level` is gone and `patience` is over.
@@ -47,14 +47,16 @@ async fn browse_here<T: Target>(
     level: watch::Receiver<u32>,
     patience: Duration,
 ) -> CrowdReport {
+    let connections = crew.connections.map(|all| share.part(all));
+    let room = |alarm| Arc::new(Room::new(tally, alarm, connections));
     match Alarm::own() {
         Ok((alarm, ringing)) => tokio::select! {
-            report = crowd(crew, tally, alarm, share, level, patience) => report,
+            report = load(crew, room(alarm), share, level, patience) => report,
             error = ringing => CrowdReport::broken(&format!("the timer of a thread failed: {error}")),
         },
         Err(error) => {
             tracing::warn!(%error, "no high-resolution timer: browsers wake about a millisecond late");
-            crowd(crew, tally, Alarm::Runtime, share, level, patience).await
+            load(crew, room(Alarm::Runtime), share, level, patience).await
         }
     }
 }
@@ -69,8 +71,10 @@ pub(crate) fn start_here<T: Target>(
     let of = tallies.len() as u32;
     let start = |(index, tally): (u32, &Arc<Tally>)| {
         let (done, report) = oneshot::channel();
-        let all =
-            crowd(crew.clone(), tally.clone(), Alarm::Runtime, Share { index, of }, level.clone(), patience);
+        let share = Share { index, of };
+        let connections = crew.connections.map(|all| share.part(all));
+        let room = Arc::new(Room::new(tally.clone(), Alarm::Runtime, connections));
+        let all = load(crew.clone(), room, share, level.clone(), patience);
         tokio::spawn(async move { done.send(all.await) });
         report
     };

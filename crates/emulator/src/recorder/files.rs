@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 use report::ReportError;
 use report::record::{
     ErrorRow, FINE_BIN_MS, FineRow, GeneratorRow, HistogramLog, InteractionRow, NodeRow, SecondRow,
-    TAG_ERROR, TAG_READ, TAG_WRITE, Table, ThinkRow, TransitionRow, write_table,
+    TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE, Table, ThinkRow, TransitionRow, write_table,
 };
 
 use super::collector::Totals;
-use super::slice::{PAGES, Slice};
+use super::slice::{Bin, PAGES, Slice};
 
 /// The tables that grow while a run goes on.
 #[derive(Debug)]
@@ -72,7 +72,13 @@ impl Files {
     fn append_histograms(&mut self, second: u32, slice: &Slice) -> Result<(), ReportError> {
         let (start, length) = (Duration::from_secs(second.into()), Duration::from_secs(1));
         let pages = Interaction::ALL.map(Interaction::name).into_iter().zip(&slice.pages);
-        let others = [(TAG_READ, &slice.reads), (TAG_WRITE, &slice.writes), (TAG_ERROR, &slice.failed)];
+        let others = [
+            (TAG_READ, &slice.reads),
+            (TAG_WRITE, &slice.writes),
+            (TAG_ERROR, &slice.failed),
+            (TAG_SERVICE, &slice.service),
+            (TAG_LATE, &slice.late),
+        ];
         pages
             .chain(others)
             .try_for_each(|(tag, histogram)| self.histograms.append(start, length, tag, histogram))
@@ -148,7 +154,11 @@ fn error_rows(second: u32, slice: &Slice) -> Vec<ErrorRow> {
 fn fine_rows(second: u32, slice: &Slice) -> Vec<FineRow> {
     let start = u64::from(second) * 1000;
     let bins = (0..).map(|bin| start + bin * FINE_BIN_MS).zip(&slice.bins);
-    bins.map(|(ms, bin)| FineRow { ms, ok: bin.ok, errors: bin.errors, writes_ok: bin.writes_ok }).collect()
+    bins.map(|(ms, bin)| {
+        let Bin { ok, errors, writes_ok, reconnects } = *bin;
+        FineRow { ms, ok, errors, writes_ok, reconnects }
+    })
+    .collect()
 }
 
 fn generator_row(frame: &Frame, slice: &Slice) -> GeneratorRow {

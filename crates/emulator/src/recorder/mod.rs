@@ -8,8 +8,9 @@ pub(crate) mod collector;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod nodes;
+pub(crate) mod resources;
 pub(crate) mod slice;
 pub(crate) mod tally;
 
 pub use slice::Slice;
-pub use tally::Tally;
+pub use tally::{Tally, Times};

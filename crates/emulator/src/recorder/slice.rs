@@ -23,6 +23,7 @@ pub(crate) struct Bin {
     pub ok: u64,
     pub errors: u64,
     pub writes_ok: u64,
+    pub reconnects: u64,
 }
 
 /// A page that ended well.
@@ -32,6 +33,8 @@ pub(crate) struct Served {
     pub page: Interaction,
     /// From when it was due.
     pub took: Duration,
+    /// From when its last try was asked for.
+    pub service: Duration,
     /// Whether it changed something for good.
     pub wrote: bool,
 }
@@ -43,6 +46,8 @@ pub struct Slice {
     pub(crate) second: u32,
     /// Time from due to done of pages that ended well, by interaction.
     pub(crate) pages: Vec<Histogram<u64>>,
+    /// Time from asking to done of the same, the last try alone: what a tool would report that counts from sending.
+    pub(crate) service: Histogram<u64>,
     /// Time of tries that failed, each from its own start; the first from when the page was due.
     pub(crate) failed: Histogram<u64>,
     pub(crate) reads: Histogram<u64>,
@@ -74,6 +79,7 @@ impl Slice {
         Self {
             second: 0,
             pages: (0..PAGES).map(|_| new_histogram()).collect(),
+            service: new_histogram(),
             failed: new_histogram(),
             reads: new_histogram(),
             writes: new_histogram(),
@@ -91,6 +97,7 @@ impl Slice {
 
     pub(crate) fn serve(&mut self, bin: usize, served: Served) {
         record(&mut self.pages[served.page.index()], served.took);
+        record(&mut self.service, served.service);
         let from = served.from.map_or(PAGES, Interaction::index);
         self.transitions[from][served.page.index()] += 1;
         self.bins[bin].ok += 1;
@@ -113,6 +120,11 @@ impl Slice {
 
     pub(crate) fn wake(&mut self, late: Duration) {
         record(&mut self.late, late);
+    }
+
+    pub(crate) fn reconnect(&mut self, bin: usize) {
+        self.reconnects += 1;
+        self.bins[bin].reconnects += 1;
     }
 
     /// Counts a think time, given in means.
@@ -160,6 +172,7 @@ impl Slice {
             mine.ok += theirs.ok;
             mine.errors += theirs.errors;
             mine.writes_ok += theirs.writes_ok;
+            mine.reconnects += theirs.reconnects;
         }
         self.reconnects += other.reconnects;
         self.given_up += other.given_up;
@@ -182,12 +195,12 @@ impl Slice {
     }
 
     fn histograms(&mut self) -> Vec<&mut Histogram<u64>> {
-        let Self { pages, failed, reads, writes, late, .. } = self;
-        pages.iter_mut().chain([failed, reads, writes, late]).collect()
+        let Self { pages, service, failed, reads, writes, late, .. } = self;
+        pages.iter_mut().chain([service, failed, reads, writes, late]).collect()
     }
 
     fn all_histograms(&self) -> impl Iterator<Item = &Histogram<u64>> {
-        self.pages.iter().chain([&self.failed, &self.reads, &self.writes, &self.late])
+        self.pages.iter().chain([&self.service, &self.failed, &self.reads, &self.writes, &self.late])
     }
 }
 

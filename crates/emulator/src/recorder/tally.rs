@@ -51,6 +51,17 @@ impl Slices {
     }
 }
 
+/// When a page ended, and how long it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The end.
+    pub now: Instant,
+    /// From when it was due.
+    pub took: Duration,
+    /// From when its last try, the one that went well, was asked for.
+    pub service: Duration,
+}
+
 impl Tally {
     /// An empty one; seconds count from `start`.
     pub fn new(start: Instant) -> Self {
@@ -67,17 +78,11 @@ impl Tally {
     }
 
     /// A page ended well just now.
-    pub fn served(
-        &self,
-        now: Instant,
-        from: Option<Interaction>,
-        page: Interaction,
-        took: Duration,
-        answered: &[Answered],
-    ) {
+    pub fn served(&self, from: Option<Interaction>, page: Interaction, times: Times, answered: &[Answered]) {
+        let Times { now, took, service } = times;
         let wrote = answered.iter().any(|answered| answered.kind == StatementKind::Durable);
         self.at(now, |slice, bin| {
-            slice.serve(bin, Served { from, page, took, wrote });
+            slice.serve(bin, Served { from, page, took, service, wrote });
             answered.iter().for_each(|answered| slice.answer(*answered));
         });
     }
@@ -109,7 +114,7 @@ impl Tally {
 
     /// A connection was made in place of a lost one.
     pub fn reconnected(&self, now: Instant) {
-        self.at(now, |slice, _| slice.reconnects += 1);
+        self.at(now, Slice::reconnect);
     }
 
     /// A page was given up.
@@ -155,19 +160,23 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn times(now: Instant, took: Duration) -> Times {
+        Times { now, took, service: took / 2 }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn pages_count_for_the_second_in_which_they_ended() {
         let start = Instant::now();
         let tally = Tally::new(start);
         for ms in [0, 500, 999, 1000, 2500, 2999] {
-            tally.served(start + MS * ms, None, Interaction::Home, MS * 5, &[]);
+            tally.served(None, Interaction::Home, times(start + MS * ms, MS * 5), &[]);
         }
         for (second, expected) in [(0, 3), (1, 1), (2, 2), (3, 0)] {
             let mut sum = Slice::new();
             tally.take(second, &mut sum);
             assert_eq!(sum.served(), expected, "second {second}");
         }
-        tally.served(start + MS * 2_900, None, Interaction::Home, MS, &[]);
+        tally.served(None, Interaction::Home, times(start + MS * 2_900, MS), &[]);
         let mut sum = Slice::new();
         tally.take(4, &mut sum);
         assert_eq!(sum.served(), 1, "what is told late counts for the next second, and is not lost");
@@ -209,7 +218,7 @@ mod tests {
                 if number % 5 == 0 {
                     tally.failed(now, page, FailureClass::ALL[number as usize % 8], took, &answered[..1]);
                 } else {
-                    tally.served(now, Some(Interaction::Home), page, took, &answered);
+                    tally.served(Some(Interaction::Home), page, times(now, took), &answered);
                 }
                 tally.woke(now, Some(f64::from(number % 100) / 10.0), took);
             }
@@ -221,6 +230,7 @@ mod tests {
         assert_eq!(merged.pages, single.pages);
         assert_eq!((&merged.reads, &merged.writes), (&single.reads, &single.writes));
         assert_eq!((&merged.failed, &merged.late), (&single.failed, &single.late));
+        assert_eq!((&merged.service, merged.service.len()), (&single.service, 16_000));
         assert_eq!((merged.errors, merged.bins), (single.errors, single.bins));
         assert_eq!((merged.transitions, merged.thinks), (single.transitions, single.thinks));
         let by_class: u64 = merged.errors.iter().flatten().sum();
@@ -231,7 +241,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_hour_is_not_clipped() {
         let tally = Tally::new(Instant::now());
-        tally.served(Instant::now(), None, Interaction::Home, Duration::from_secs(3_599), &[]);
+        tally.served(None, Interaction::Home, times(Instant::now(), Duration::from_secs(3_599)), &[]);
         let mut sum = Slice::new();
         tally.take(0, &mut sum);
         let longest = sum.all_pages().max() as f64 / 1e6;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::recorder::events::EventLog;
 use crate::schedule::Plan;
 use crate::session::Crew;
+use crate::workload::Workload;
 
 /// How often the number of browsers is looked at.
 const BEAT: Duration = Duration::from_millis(100);
@@ -20,6 +21,7 @@ const LINGER: Duration = Duration::from_millis(20);
 
 pub(super) struct Conductor<T> {
     pub crew: Arc<Crew<T>>,
+    pub workload: Workload,
     pub plan: Plan,
     pub events: Arc<EventLog>,
     /// Dropped at the end, which tells the workers to end.
@@ -35,7 +37,11 @@ impl<T> Conductor<T> {
             for (second, phase) in self.plan.starts() {
                 sleep_until(self.at(Duration::from_secs(second.into()))).await;
                 let (at, kind) = (Instant::now(), phase.kind.name());
-                let detail = format!("{} s, to {} browsers", phase.seconds, self.plan.level_of(phase));
+                let detail = format!(
+                    "{} s, to {}",
+                    phase.seconds,
+                    self.workload.level_words(self.plan.level_of(phase))
+                );
                 self.events.tell(at, EventKind::Phase, "", &phase.name, &format!("{kind}, {detail}"));
             }
             std::future::pending::<()>().await;

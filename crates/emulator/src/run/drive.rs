@@ -11,15 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::conductor::Conductor;
 use super::ending::{self, Browsed};
+use super::reserve::Reserve;
 use super::{Live, RunError, RunOutcome, RunPlan};
 use crate::generator::Threads;
 use crate::ledger::{Ledger, base36};
-use crate::load::closed::CrowdReport;
-use crate::load::threads;
+use crate::load::{CrowdReport, threads};
 use crate::recorder::collector::{Collector, Parts, Totals};
 use crate::recorder::events::EventLog;
 use crate::recorder::files::Files;
 use crate::recorder::nodes::NodeWatch;
+use crate::recorder::resources::Resources;
 use crate::recorder::tally::Tally;
 use crate::schedule::perform::Performer;
 use crate::session::Crew;
@@ -62,8 +63,10 @@ pub(crate) async fn drive<T: Target>(
     stop: CancellationToken,
 ) -> Result<RunOutcome, RunError> {
     let nodes = NodeWatch::start(plan.control.clone()).await;
+    let visitors = plan.workload.arrivals.map_or(0.0, |arrivals| arrivals.visitors(plan.workload.mix));
     let (started, start) = (SystemTime::now(), Instant::now());
-    let crew = Arc::new(crew(target, &plan, started, start)?);
+    let crew = Arc::new(Crew { visitors, ..crew(target, &plan, started, start)? });
+    let reserve = Reserve::create(&plan.folder)?;
     let events = Arc::new(EventLog::create(&plan.folder, start)?);
     let files = Files::create(&plan.folder, started)?;
     let tallies: Vec<_> = (0..place.workers()).map(|_| Arc::new(Tally::new(start))).collect();
@@ -73,6 +76,7 @@ pub(crate) async fn drive<T: Target>(
     let reports = begin(&crew, &tallies, &levels, &plan.workload, place)?;
     let conductor = Conductor {
         crew: crew.clone(),
+        workload: plan.workload.clone(),
         plan: plan.workload.plan(),
         events: events.clone(),
         level,
@@ -88,13 +92,27 @@ pub(crate) async fn drive<T: Target>(
         ended: ended.clone(),
         progress,
     });
-    let (browsed, (), collected) = tokio::join!(
+    let resources = match place {
+        // A clock that is paused would run ahead of whoever is asked.
+        Place::Here(_) => None,
+        Place::Threads(_) => {
+            let (control, target) = (plan.control.clone(), &plan.target);
+            Some(Resources::create(&plan.folder, control, target, start, started)?)
+        }
+    };
+    let (browsed, (), collected, used) = tokio::join!(
         browse(conductor, &ended, reports, &ends),
         perform(&plan, events, start, &ends),
         collect(collector, &ends, &stop),
+        watch_resources(resources, &ends, &stop),
     );
-    let (totals, files) = collected?;
-    ending::write(&plan, started, browsed, &totals, &files, crew.ledger.path())
+    let written = used.and(collected).and_then(|(totals, files)| {
+        ending::write(&plan, started, browsed, &totals, &files, crew.ledger.path())
+    });
+    if let Err(error) = &written {
+        reserve.tell(error);
+    }
+    written
 }
 
 /// The load, and the last pages after it.
@@ -128,6 +146,17 @@ async fn collect<T>(
     collector.run(ends.pages.clone()).await.inspect_err(|_| stop.cancel())
 }
 
+/// What each part of the experiment uses, until the last page.
+async fn watch_resources(
+    resources: Option<Resources>,
+    ends: &Ends,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let Some(resources) = resources else { return Ok(()) };
+    let written = resources.run(ends.pages.clone()).await;
+    written.map_err(RunError::Folder).inspect_err(|_| stop.cancel())
+}
+
 fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Result<Crew<T>, RunError> {
     let workload = &plan.workload;
     Ok(Crew {
@@ -135,6 +164,10 @@ fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Re
         shop: Shop::new(plan.scale),
         mix: workload.mix,
         think: workload.think_time,
+        arrivals: workload.arrivals,
+        visitors: 0.0,
+        connections: workload.connections,
+        most: workload.sessions,
         visit_length: workload.visit_length.0,
         retry: workload.retry.clone(),
         seed: plan.seed,
@@ -146,6 +179,7 @@ fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Re
         enough: CancellationToken::new(),
         hurry: CancellationToken::new(),
         threads: Threads::default(),
+        turned_away: AtomicU64::new(0),
     })
 }
 

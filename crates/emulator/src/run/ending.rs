@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use report::record::{OUTCOME_FILE, Outcome, write_json};
 
 use super::{RunError, RunOutcome, RunPlan};
-use crate::load::closed::CrowdReport;
+use crate::load::CrowdReport;
 use crate::recorder::collector::Totals;
 use crate::recorder::files::Files;
 
@@ -56,11 +56,13 @@ fn told(outcome: &RunOutcome, crowds: CrowdReport, totals: &Totals) -> Outcome {
         sessions_started: outcome.sessions_started,
         sessions_ended_early: outcome.sessions_ended_early,
         sessions_cut_off: crowds.cut_off,
+        turned_away: crowds.turned_away,
         reconnects: outcome.reconnects,
         stale_reads: outcome.stale_reads,
         stale_after_reconnect: outcome.stale_after_reconnect,
         pages_given_up: totals.whole.given_up,
         tries_after_end: totals.after_end,
+        failed: None,
         notes: crowds.notes,
     }
 }

@@ -7,8 +7,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     folder::Folder,
     plot::{Picture, axis::figure, palette::dark_rules},
-    summary::{Summary, ValidityState, Verdict},
-    text::{audit_words, count, tenth},
+    summary::{LatencyMs, Summary, ValidityState, Verdict},
+    text::{audit_words, count, load_words, tenth},
 };
 
 /// File name of the page.
@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The page as text; the same folder gives the same bytes.
 pub fn page(folder: &Folder, run: &Summary, pictures: &[Picture]) -> String {
-    let title = format!("{}: {} browsers, mix {}", run.workload, run.sessions, run.mix);
+    let title = format!("{}: {}, mix {}", run.workload, load_words(run), run.mix);
     let body = html! {
         (DOCTYPE)
         html lang="en" {
@@ -106,12 +106,17 @@ fn headline(run: &Summary) -> Markup {
     let unavailable: f64 = run.events.iter().filter_map(|e| e.unavailable_ms).sum();
     let orders =
         run.audit.as_ref().map_or("not audited".to_owned(), |a| format!("{} / {}", a.lost, a.duplicated));
+    let p99 = |times: &Option<LatencyMs>| {
+        times.as_ref().map_or("–".to_owned(), |t| format!("{} ms", tenth(t.p99)))
+    };
     let tiles = [
         (tenth(run.wips), "interactions a second"),
         (count(run.interactions), "interactions measured"),
         (format!("{} ms", tenth(l.p50)), "median latency"),
         (format!("{} ms", tenth(l.p90)), "90 % are faster"),
         (format!("{} ms", tenth(l.p99)), "99 % are faster"),
+        (p99(&run.service_ms), "99 % when counted from asking"),
+        (p99(&run.lateness_ms), "99 % of wake-ups are less late"),
         (errors, "of the tries failed"),
         (format!("{} ms", tenth(run.statements.read_mean_ms)), "mean time of a read"),
         (format!("{} ms", unavailable.round()), "without any answer, all events"),
@@ -134,7 +139,8 @@ fn drawn(picture: &Picture) -> Markup {
             figcaption {
                 (picture.title) " · "
                 a href=(format!("{}.svg", picture.name)) { "SVG" } " · "
-                a href=(format!("{}.png", picture.name)) { "PNG" }
+                a href=(format!("{}.png", picture.name)) { "PNG" } " · "
+                a href=(format!("{}.points.csv", picture.name)) { "points (CSV)" }
             }
         }
     }

@@ -12,7 +12,10 @@ mod latency;
 mod marks;
 mod nodes;
 pub mod palette;
+mod percentiles;
+mod points;
 mod reads;
+mod resources;
 mod serving;
 mod svg;
 mod think;
@@ -34,19 +37,30 @@ pub struct Picture {
     pub title: &'static str,
     /// The drawing.
     pub svg: String,
+    /// Its points as CSV: `series`, x and y.
+    pub points: String,
 }
 
 /// Draws all pictures that the folder has data for, in the order of the page.
 pub fn all(folder: &Folder, summary: &Summary) -> Vec<Picture> {
-    let picture = |name, title, svg: Option<String>| svg.map(|svg| Picture { name, title, svg });
+    let picture = |name, title, svg: Option<String>, points: fn(&Folder) -> String| {
+        svg.map(|svg| Picture { name, title, svg, points: points(folder) })
+    };
     [
-        picture("throughput", "Throughput over time", throughput::draw(folder, summary)),
-        picture("latency", "Latency over time", latency::draw(folder)),
-        picture("read_latency", "Read latency and scaling", reads::draw(folder, summary)),
-        picture("nodes_serving", "Nodes in service", serving::draw(folder)),
-        picture("nodes", "Reads and writes by node", nodes::draw(folder)),
-        picture("distribution", "Latency by interaction against its limit", distribution::draw(folder)),
-        picture("think_times", "Think times", think::draw(folder)),
+        picture("throughput", "Throughput over time", throughput::draw(folder, summary), points::throughput),
+        picture("latency", "Latency over time", latency::draw(folder), points::latency),
+        picture("percentiles", "Latency by percentile", percentiles::draw(folder), percentiles::points),
+        picture("read_latency", "Read latency and scaling", reads::draw(folder, summary), points::reads),
+        picture("nodes_serving", "Nodes in service", serving::draw(folder), points::serving),
+        picture("nodes", "Reads and writes by node", nodes::draw(folder), points::nodes),
+        picture(
+            "distribution",
+            "Latency by interaction against its limit",
+            distribution::draw(folder),
+            points::distribution,
+        ),
+        picture("think_times", "Think times", think::draw(folder), points::think_times),
+        picture("resources", "Processor and memory", resources::draw(folder), resources::points),
     ]
     .into_iter()
     .flatten()

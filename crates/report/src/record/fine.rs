@@ -19,9 +19,11 @@ pub struct FineRow {
     pub errors: u64,
     /// Of `ok`, those that committed a write on the primary.
     pub writes_ok: u64,
+    /// Connections made in place of lost ones.
+    pub reconnects: u64,
 }
 
 impl Row for FineRow {
     const FILE: &'static str = "fine.csv";
-    const COLUMNS: &'static [&'static str] = &["ms", "ok", "errors", "writes_ok"];
+    const COLUMNS: &'static [&'static str] = &["ms", "ok", "errors", "writes_ok", "reconnects"];
 }

@@ -1,7 +1,7 @@
 //! `histograms.hlog`: latencies as an HDR interval log, one histogram a second and tag.
 //!
 //! Tags are the interactions' names (`home`, time from due to done of those that ended well), [`TAG_READ`] and [`TAG_WRITE`]
-//! (single statements) and [`TAG_ERROR`] (tries that failed). Values are microseconds; start and length of an interval are
+//! (single statements), [`TAG_ERROR`] (tries that failed), [`TAG_SERVICE`] and [`TAG_LATE`]. Values are microseconds; start and length of an interval are
 //! seconds since the load began (the log's base time); the column of the greatest value is in ms. The usual HDR tools read it.
 
 use std::{
@@ -30,6 +30,10 @@ pub const TAG_READ: &str = "statement_read";
 pub const TAG_WRITE: &str = "statement_write";
 /// Tag of tries of interactions that failed.
 pub const TAG_ERROR: &str = "error";
+/// Tag of the service times: from asking for a page to its end, of all interactions together.
+pub const TAG_SERVICE: &str = "service_time";
+/// Tag of the generator's own lateness: how much later than due a browser woke up.
+pub const TAG_LATE: &str = "generator_late";
 
 /// The smallest value told apart, in µs.
 pub const LOWEST_US: u64 = 1;

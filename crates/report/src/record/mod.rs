@@ -11,6 +11,7 @@ mod manifest;
 mod nodes;
 mod number;
 mod outcome;
+mod resources;
 mod seconds;
 mod table;
 mod think;
@@ -22,14 +23,15 @@ pub use events::{EventKind, EventRow};
 pub use fine::{FINE_BIN_MS, FineRow};
 pub use generator::GeneratorRow;
 pub use histograms::{
-    DIGITS, HIGHEST_US, HISTOGRAMS_FILE, HistogramLog, Interval, LOWEST_US, TAG_ERROR, TAG_READ, TAG_WRITE,
-    new_histogram, read_histograms,
+    DIGITS, HIGHEST_US, HISTOGRAMS_FILE, HistogramLog, Interval, LOWEST_US, TAG_ERROR, TAG_LATE, TAG_READ,
+    TAG_SERVICE, TAG_WRITE, new_histogram, read_histograms,
 };
 pub use interactions::InteractionRow;
 pub use manifest::{MANIFEST_FILE, Machine, Manifest, SCHEMA_VERSION, Versions};
 pub use nodes::NodeRow;
 pub use number::round3;
 pub use outcome::{OUTCOME_FILE, Outcome};
+pub use resources::{PART_BALANCER, PART_GENERATOR, PART_MACHINE, PART_PROCESS, ResourceRow};
 pub use seconds::SecondRow;
 pub(crate) use table::replace;
 pub use table::{Row, Table, read_json, read_table, write_json, write_table};

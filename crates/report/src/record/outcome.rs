@@ -17,6 +17,9 @@ pub struct Outcome {
     pub sessions_ended_early: u64,
     /// Browsers that were still in a page when the patience after the load was over.
     pub sessions_cut_off: u64,
+    /// Visitors of an open load who found as many others in the shop as there may be, and left: their pages were due and never
+    /// asked for.
+    pub turned_away: u64,
     /// Connections made again after one was lost.
     pub reconnects: u64,
     /// Pages older than what their browser had seen or written before on the same connection; 0 is what is promised.
@@ -27,6 +30,9 @@ pub struct Outcome {
     pub pages_given_up: u64,
     /// Tries of pages that ended after the load's last second, well or not; they are in no table.
     pub tries_after_end: u64,
+    /// Why the run could not be recorded to its end; none when it could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// More for people.
     pub notes: Vec<String>,
 }

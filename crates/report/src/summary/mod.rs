@@ -10,6 +10,7 @@ mod validity;
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
 pub use types::{
     AuditSummary, EventSummary, InteractionSummary, LatencyMs, NodeSummary, Statements, Summary, Validity,
     ValidityState, Verdict,
@@ -63,6 +64,9 @@ fn figures(folder: &Folder) -> Summary {
     let measured: Vec<&SecondRow> = folder.measured().collect();
     let measured_s = measured.len() as u32;
     let interactions = measured.iter().map(|s| s.interactions).sum();
+    let errors_by_class = errors_by_class(folder, &measured);
+    let mut outcomes = errors_by_class.clone();
+    outcomes.insert("ok".to_owned(), interactions);
     Summary {
         schema_version: SCHEMA_VERSION,
         label: folder.manifest.label.clone(),
@@ -73,9 +77,14 @@ fn figures(folder: &Folder) -> Summary {
         measured_s,
         interactions,
         errors: measured.iter().map(|s| s.errors).sum(),
-        errors_by_class: errors_by_class(folder, &measured),
+        outcomes,
+        errors_by_class,
         wips: round3(interactions as f64 / f64::from(measured_s.max(1))),
-        latency_ms: latency(folder),
+        latency_ms: latency(&folder.latencies.all),
+        service_ms: known(&folder.latencies.service),
+        lateness_ms: known(&folder.latencies.late),
+        rate: folder.manifest.workload.pointer("/load/arrivals/rate").and_then(serde_json::Value::as_f64),
+        turned_away: folder.outcome.as_ref().map(|o| o.turned_away),
         by_interaction: folder.interactions.iter().map(|row| (row.interaction.clone(), row.into())).collect(),
         mix_p: mix_p(&folder.interactions),
         statements: statements(folder, &measured),
@@ -111,8 +120,11 @@ fn errors_by_class(folder: &Folder, measured: &[&SecondRow]) -> BTreeMap<String,
     classes
 }
 
-fn latency(folder: &Folder) -> LatencyMs {
-    let all = &folder.latencies.all;
+fn known(latencies: &Histogram<u64>) -> Option<LatencyMs> {
+    (!latencies.is_empty()).then(|| latency(latencies))
+}
+
+fn latency(all: &Histogram<u64>) -> LatencyMs {
     let q = |quantile| ms(all.value_at_quantile(quantile));
     LatencyMs {
         mean: round3(all.mean() / 1000.0),

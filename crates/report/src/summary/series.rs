@@ -23,6 +23,8 @@ const WINDOW_EXPECTS: f64 = 30.0;
 const BEYOND_CHANCE: f64 = 4.0;
 /// The share of the baseline that counts as recovered.
 const RECOVERED: f64 = 0.9;
+/// The share that counts as wholly recovered.
+const WHOLLY_RECOVERED: f64 = 0.99;
 /// How long an event is followed, in s.
 const FOLLOWED_S: f64 = 30.0;
 
@@ -37,6 +39,7 @@ pub(super) fn bin_of(second: f64) -> usize {
 pub(super) struct Series {
     ok: Vec<u64>,
     errors: Vec<u64>,
+    reconnects: Vec<u64>,
     sessions: Vec<u32>,
 }
 
@@ -62,12 +65,18 @@ struct Baseline {
 impl Series {
     pub(super) fn of(folder: &Folder) -> Self {
         let bins = folder.load_seconds() as usize * BINS;
-        let mut series = Self { ok: vec![0; bins], errors: vec![0; bins], sessions: vec![0; bins] };
+        let mut series = Self {
+            ok: vec![0; bins],
+            errors: vec![0; bins],
+            reconnects: vec![0; bins],
+            sessions: vec![0; bins],
+        };
         for bin in &folder.fine {
             let at = usize::try_from(bin.ms / FINE_BIN_MS).unwrap_or(usize::MAX);
             if at < bins {
                 series.ok[at] += bin.ok;
                 series.errors[at] += bin.errors;
+                series.reconnects[at] += bin.reconnects;
             }
         }
         for second in &folder.seconds {
@@ -90,6 +99,7 @@ impl Series {
         let at_ms = |bin: usize| round3(((bin as u64 * FINE_BIN_MS) as f64 - event.second * 1000.0).max(0.0));
         event.followed_s = Some(round3((end as f64 / BINS as f64 - event.second).max(0.0)));
         event.errors = Some(self.errors[range.clone()].iter().sum());
+        event.reconnects = Some(self.reconnects[range.clone()].iter().sum());
         event.first_error_ms = range.clone().find(|&bin| self.errors[bin] > 0).map(at_ms);
         let shadow = shadow.filter(|s| s.until + BASELINE > range.start);
         let until = shadow.as_ref().map(|s| s.until);
@@ -106,13 +116,17 @@ impl Series {
         let Some(fall) = self.fall(range.clone(), &baseline, &gaps) else {
             event.dip_pct = Some(0.0);
             event.recovered_90_ms = Some(0.0);
+            event.recovered_99_ms = Some(0.0);
             event.interactions_lost = Some(0.0);
             return until.map(|until| Shadow { baseline, until });
         };
-        let recovered = self.recovery(fall..range.end, &baseline, &gaps);
+        let recovered = self.recovery(fall..range.end, RECOVERED, &baseline, &gaps);
+        let wholly =
+            recovered.and_then(|from| self.recovery(from..range.end, WHOLLY_RECOVERED, &baseline, &gaps));
         let until = recovered.unwrap_or(range.end);
         event.dip_pct = Some(self.deepest(range.start..(until + window).min(range.end), &baseline));
         event.recovered_90_ms = recovered.map(at_ms);
+        event.recovered_99_ms = wholly.map(at_ms);
         let missing = self.expected(range.start..until, &baseline) - self.ended(range.start..until);
         event.interactions_lost = Some(round3(missing.max(0.0)));
         Some(Shadow { baseline, until })
@@ -172,11 +186,18 @@ impl Series {
         below.map(|w| w.start).into_iter().chain(gaps.first().map(|g| g.start)).min()
     }
 
-    fn recovery(&self, range: Range<usize>, baseline: &Baseline, gaps: &[Range<usize>]) -> Option<usize> {
+    /// The first window that reaches this share of the baseline with nothing unavailable in it.
+    fn recovery(
+        &self,
+        range: Range<usize>,
+        share: f64,
+        baseline: &Baseline,
+        gaps: &[Range<usize>],
+    ) -> Option<usize> {
         windows(range, baseline.window())
             .find(|window| {
                 let gap = gaps.iter().any(|g| g.start < window.end && window.start < g.end);
-                !gap && self.ended(window.clone()) >= RECOVERED * self.expected(window.clone(), baseline)
+                !gap && self.ended(window.clone()) >= share * self.expected(window.clone(), baseline)
             })
             .map(|window| window.start)
     }

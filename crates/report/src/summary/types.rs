@@ -31,12 +31,23 @@ pub struct Summary {
     pub interactions: u64,
     /// Tries that did not.
     pub errors: u64,
-    /// The same by class.
+    /// How tries ended, each in exactly one way: `ok`, or the class of its failure. Their sum is `interactions` + `errors`.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Those that failed, by class.
     pub errors_by_class: BTreeMap<String, u64>,
     /// Interactions that ended well, a second.
     pub wips: f64,
     /// Time from due to done of interactions that ended well.
     pub latency_ms: LatencyMs,
+    /// Time from asking to done of the same, the last try alone: what is reported where latency counts from sending. Unknown for
+    /// folders of older versions.
+    pub service_ms: Option<LatencyMs>,
+    /// How much later than due the generator woke browsers up.
+    pub lateness_ms: Option<LatencyMs>,
+    /// Interactions that were to be due in a second at the peak; of an open load.
+    pub rate: Option<f64>,
+    /// Visitors of an open load who found no room.
+    pub turned_away: Option<u64>,
     /// The same for each interaction.
     pub by_interaction: BTreeMap<String, InteractionSummary>,
     /// Chi-square test of the interactions' shares against the mix: the chance of such shares if the mix were met. Pages of a
@@ -192,9 +203,15 @@ pub struct EventSummary {
     /// when it was not back while the event was followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovered_90_ms: Option<f64>,
+    /// The same until throughput was back at 99 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered_99_ms: Option<f64>,
     /// Interactions fewer than the baseline promised until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interactions_lost: Option<f64>,
+    /// Browsers that had to connect anew while the event was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconnects: Option<u64>,
     /// Tries that failed while the event was followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<u64>,

@@ -1,8 +1,11 @@
 //! Whether a run's figures can be believed: did the generator keep up, and is there enough to go by?
 
+mod steady;
+mod sums;
+
 use crate::{
     folder::Folder,
-    record::{EventKind, GeneratorRow},
+    record::{EventKind, GeneratorRow, Outcome, PART_MACHINE},
     summary::{Validity, ValidityState},
 };
 
@@ -21,11 +24,23 @@ const SAMPLES_INVALID: u64 = 100;
 /// Fewer than this leave the 99th percentile to ten values.
 const SAMPLES_SUSPECT: u64 = 1000;
 
+/// A wall clock that moves by more than this within a second, in ms, was set; figures go by the steady clock and stay right,
+/// but times of the day do not.
+const CLOCK_JUMP_MS: f64 = 500.0;
+/// Visitors turned away, in per cent of all, beyond which the load was not the one asked for.
+const TURNED_AWAY_INVALID_PCT: f64 = 1.0;
+
 pub(super) fn judge(folder: &Folder) -> Validity {
     let mut found = Validity::default();
     samples(folder, &mut found);
     generator(folder, &mut found);
     completeness(folder, &mut found);
+    turned_away(folder, &mut found);
+    clock(folder, &mut found);
+    sums::disagreements(folder).into_iter().for_each(|reason| found.add(ValidityState::Invalid, reason));
+    if let Some(reason) = steady::unsteady(folder) {
+        found.add(ValidityState::Suspect, reason);
+    }
     found
 }
 
@@ -100,13 +115,54 @@ fn beyond_pct(rows: &[&GeneratorRow], figure: fn(&GeneratorRow) -> f64, limit: f
     100.0 * rows.iter().filter(|row| figure(row) > limit).count() as f64 / rows.len() as f64
 }
 
+/// An open load that found the shop full was not the load asked for.
+fn turned_away(folder: &Folder, found: &mut Validity) {
+    let Some(outcome) = folder.outcome.as_ref().filter(|outcome| outcome.turned_away > 0) else { return };
+    let (away, all) = (outcome.turned_away, outcome.turned_away + outcome.sessions_started);
+    let pct = 100.0 * away as f64 / all as f64;
+    let state = if pct > TURNED_AWAY_INVALID_PCT { ValidityState::Invalid } else { ValidityState::Suspect };
+    found.add(
+        state,
+        format!(
+            "{away} of {all} visitors found the shop full ({pct:.1} %): their pages were due and never asked for; more \
+             `sessions` make room"
+        ),
+    );
+}
+
+fn clock(folder: &Folder, found: &mut Validity) {
+    let times: Vec<(u32, f64)> = folder
+        .resources
+        .iter()
+        .filter(|row| row.part == PART_MACHINE)
+        .map(|row| (row.second, row.clock_ms))
+        .collect();
+    for pair in times.windows(2) {
+        let jump = pair[1].1 - pair[0].1;
+        if jump.abs() > CLOCK_JUMP_MS {
+            let reason = format!(
+                "the machine's clock jumped by {jump:.0} ms at second {}: latencies go by a steady clock, times of the day do not",
+                pair[1].0
+            );
+            found.add(ValidityState::Suspect, reason);
+        }
+    }
+}
+
 fn completeness(folder: &Folder, found: &mut Validity) {
-    let mut suspect = |reason: String| found.add(ValidityState::Suspect, reason);
     match &folder.outcome {
-        None => suspect("the run was cut off: it did not record its end".to_owned()),
-        Some(outcome) if outcome.interrupted => suspect("the run was interrupted before its time".to_owned()),
+        None => {
+            found.add(ValidityState::Suspect, "the run was cut off: it did not record its end".to_owned())
+        }
+        Some(Outcome { failed: Some(why), .. }) => {
+            found.add(ValidityState::Invalid, format!("the run could not be recorded to its end: {why}"));
+        }
+        Some(outcome) if outcome.interrupted => {
+            found.add(ValidityState::Suspect, "the run was interrupted before its time".to_owned());
+        }
         Some(_) => {}
     }
+    let mut suspect = |reason: String| found.add(ValidityState::Suspect, reason);
     if folder.audit.is_none() {
         suspect("no audit was done: whether orders were lost is not known".to_owned());
     }
@@ -135,7 +191,7 @@ fn missing_seconds(folder: &Folder) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Audit, EventRow, Outcome, SecondRow};
+    use crate::record::{Audit, ErrorRow, EventRow, FineRow, ResourceRow, SecondRow};
 
     fn good() -> Folder {
         let second = |second| SecondRow { second, interactions: 50, measured: true, ..SecondRow::default() };
@@ -175,6 +231,21 @@ mod tests {
                 f.events = kinds[..1 + usize::from(healed)].iter().map(|k| row(*k)).collect();
             }
         };
+        let turned = |started, away| {
+            move |f: &mut Folder| {
+                let outcome = Outcome { sessions_started: started, turned_away: away, ..Outcome::default() };
+                f.outcome = Some(outcome);
+            }
+        };
+        let jumped = |times: &'static [f64]| {
+            move |f: &mut Folder| {
+                let row = |(second, &clock_ms)| {
+                    let part = PART_MACHINE.to_owned();
+                    ResourceRow { second, part, clock_ms, ..ResourceRow::default() }
+                };
+                f.resources = (0..).zip(times).map(row).collect();
+            }
+        };
         for (found, state, words) in [
             (after(busy(10, 0.99)), Valid, ""),
             (after(busy(11, 0.85)), Suspect, "80 % of a core"),
@@ -189,6 +260,25 @@ mod tests {
             (after(|f| f.seconds.truncate(19)), Suspect, "950 interactions"),
             (after(|f| f.seconds.truncate(1)), Invalid, "50 interactions"),
             (after(|f| f.seconds.iter_mut().for_each(|s| s.measured = false)), Invalid, "no second"),
+            (after(turned(100, 1)), Suspect, "1 of 101 visitors"),
+            (after(turned(98, 2)), Invalid, "2 of 100 visitors"),
+            (after(jumped(&[0.0, 1.0, 400.0])), Valid, ""),
+            (after(jumped(&[0.0, 1.0, -700.0])), Suspect, "jumped by -701 ms at second 2"),
+            (
+                after(|f| f.outcome.iter_mut().for_each(|o| o.failed = Some("disk full".into()))),
+                Invalid,
+                "disk full",
+            ),
+            (
+                after(|f| f.errors.push(ErrorRow { second: 3, count: 2, ..ErrorRow::default() })),
+                Invalid,
+                "2 in errors.csv",
+            ),
+            (
+                after(|f| f.fine.push(FineRow { ms: 3_100, ok: 7, ..FineRow::default() })),
+                Invalid,
+                "7 in fine.csv",
+            ),
             (after(fault(true)), Valid, ""),
             (after(fault(false)), Suspect, "n3"),
         ] {

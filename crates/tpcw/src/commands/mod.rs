@@ -5,6 +5,7 @@ use crate::failure::Outcome;
 use crate::interrupt::Interrupt;
 use crate::keeper;
 
+mod ab;
 mod balance;
 mod check;
 mod cluster;
@@ -13,6 +14,7 @@ mod completions;
 pub mod load;
 mod report;
 mod run;
+mod search;
 
 /// Carries out what the command line asks for.
 pub async fn dispatch(cli: Cli, interrupt: &Interrupt) -> Outcome {
@@ -24,6 +26,8 @@ pub async fn dispatch(cli: Cli, interrupt: &Interrupt) -> Outcome {
         Command::Check(args) => check::check(&args).await,
         Command::Report(args) => report::report(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Search(args) => search::search(args, interrupt).await,
+        Command::Ab(args) => ab::ab(args, interrupt).await,
         Command::History(args) => compare::history(&args),
         Command::Completions { shell } => completions::print(shell),
         Command::Keep(args) => {

@@ -2,6 +2,7 @@
 
 mod ending;
 mod load;
+mod open;
 mod schedule;
 mod trouble;
 mod walk;

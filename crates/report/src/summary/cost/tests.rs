@@ -10,7 +10,13 @@ fn load(seconds: u32, browsers: impl Fn(u32) -> u32, ok: impl Fn(u64) -> u64) ->
         folder.seconds.push(SecondRow { second, sessions: browsers(second), ..SecondRow::default() });
     }
     folder.fine = (0..u64::from(seconds) * 10)
-        .map(|bin| FineRow { ms: bin * 100, ok: ok(bin), errors: 0, writes_ok: ok(bin).min(1) })
+        .map(|bin| FineRow {
+            ms: bin * 100,
+            ok: ok(bin),
+            errors: 0,
+            writes_ok: ok(bin).min(1),
+            reconnects: 0,
+        })
         .collect();
     folder
 }

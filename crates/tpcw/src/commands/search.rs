@@ -1,0 +1,216 @@
+//! `tpcw search`: the greatest number of browsers, or rate, that keeps every limit.
+
+use std::path::{Path, PathBuf};
+
+use emulator::schedule::{Level, Phase, PhaseKind};
+use report::summary::{Summary, ValidityState, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{RunArgs, SearchArgs, SearchFor};
+use crate::failure::{Failure, Kind, Outcome};
+use crate::interrupt::Interrupt;
+use crate::search::{Found, Probe, Settings, Step, next};
+use crate::trial::Trial;
+use crate::workload::{self, Workload};
+
+/// The search's own file in its folder.
+const FILE: &str = "search.json";
+
+/// What stands in `search.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    settings: Settings,
+    what: SearchFor,
+    workload: String,
+    probes: Vec<Probe>,
+    found: Option<Found>,
+}
+
+/// Searches, or goes on with a search in the same folder.
+pub async fn search(args: SearchArgs, interrupt: &Interrupt) -> Outcome {
+    let settings = settings(&args)?;
+    let base = workload(&args)?;
+    let folder = folder(&args, &base.name)?;
+    let text = toml::to_string(&base.workload).map_err(Failure::from_below)?;
+    let mut state = opened(
+        &folder,
+        State { settings, what: args.what, workload: text, probes: Vec::new(), found: None },
+    )?;
+    let file = folder.join(format!("{}.toml", base.name));
+    write(&file, &state.workload)?;
+    let program = std::env::current_exe().map_err(Failure::from_below)?;
+    let found = loop {
+        let level = match next(&state.settings, &state.probes) {
+            Step::Try(level) => level,
+            Step::Done(found) => break found,
+        };
+        let number = state.probes.len() + 1;
+        let trial = Trial {
+            program: &program,
+            workload: &file,
+            flags: flags(&args, state.what, level),
+            folder: folder.join(format!("{number:03}-{level}")),
+        };
+        crate::say(&format!("trial {number}: {}", words_of(state.what, level)));
+        let summary = trial.run(interrupt).await?;
+        let probe = probe(level, &summary)?;
+        crate::say(&format!("  {}: {}", if probe.held { "held" } else { "not held" }, probe.words));
+        state.probes.push(probe);
+        save(&folder, &state)?;
+    };
+    state.found = Some(found);
+    save(&folder, &state)?;
+    tell(&args, &state, found, &folder)
+}
+
+fn settings(args: &SearchArgs) -> Outcome<Settings> {
+    let most = args.most.unwrap_or(match args.what {
+        SearchFor::Sessions => f64::from(emulator::workload::MOST_SESSIONS),
+        SearchFor::Rate => emulator::load::MOST_RATE,
+    });
+    let refuse = |text: String| Err(Failure::usage(text));
+    if !(1.0..=1e6).contains(&most) {
+        return refuse(format!("--most {most}: allowed is 1 to 1000000"));
+    }
+    if !(1.0..=most).contains(&args.from) {
+        return refuse(format!("--from {}: allowed is 1 to {most}", args.from));
+    }
+    if !(0.1..=50.0).contains(&args.precision) {
+        return refuse(format!("--precision {}: allowed is 0.1 to 50", args.precision));
+    }
+    Ok(Settings {
+        from: args.from,
+        least: 1.0,
+        most,
+        precision_pct: args.precision,
+        confirmations: args.confirmations,
+        whole: args.what == SearchFor::Sessions,
+    })
+}
+
+/// The workload without what would disturb it: one warm-up, one measurement, no events, no scaling, the specification's limits.
+fn workload(args: &SearchArgs) -> Outcome<workload::Resolved> {
+    let run = RunArgs {
+        mix: args.mix,
+        think_time: args.think_time.clone(),
+        connections: args.connections,
+        target: args.target.clone(),
+        ..RunArgs::default()
+    };
+    let mut resolved = workload::resolve(workload::read(Some(&args.workload))?, &run)?;
+    let phase = |name: &str, kind, seconds| Phase {
+        name: name.to_owned(),
+        kind,
+        seconds,
+        sessions: Level::default(),
+        ramp_seconds: 0,
+    };
+    for (flag, seconds) in [("--warm-up", args.warm_up), ("--hold", args.hold)] {
+        if !(1..=86_400).contains(&seconds) {
+            return Err(Failure::usage(format!("{flag} {seconds}: allowed is 1 to 86400 seconds")));
+        }
+    }
+    let Workload { load, thresholds, balancer, .. } = &mut resolved.workload;
+    load.phases =
+        vec![phase("warm-up", PhaseKind::Warmup, args.warm_up), phase("hold", PhaseKind::Measure, args.hold)];
+    load.events.clear();
+    load.stop_after = None;
+    balancer.elastic.automatic = false;
+    (thresholds.scale_outs_min, thresholds.scale_ins_min) = (None, None);
+    (thresholds.faults_min, thresholds.promotions_min) = (None, None);
+    (thresholds.interactions_min, thresholds.wips_min) = (None, None);
+    thresholds.event.clear();
+    thresholds.within_limits.get_or_insert(true);
+    Ok(resolved)
+}
+
+fn flags(args: &SearchArgs, what: SearchFor, level: f64) -> Vec<String> {
+    let flag = match what {
+        SearchFor::Sessions => "--sessions",
+        SearchFor::Rate => "--rate",
+    };
+    let mut flags = vec![flag.to_owned(), level.to_string()];
+    if let Some(target) = &args.target {
+        flags.extend(["--target".to_owned(), target.clone()]);
+    }
+    flags
+}
+
+/// Whether the load held. A run that is no measurement (an overloaded generator, too few interactions) can show that limits were
+/// broken, never that they were held: it ends the search.
+fn probe(level: f64, run: &Summary) -> Outcome<Probe> {
+    let figures = format!("{:.1} a second, p90 {:.1} ms", run.wips, run.latency_ms.p90);
+    let broken: Vec<&str> = run.thresholds.iter().filter(|t| !t.held).map(|t| t.name.as_str()).collect();
+    if run.verdict == Verdict::Fail {
+        return Ok(Probe {
+            level,
+            held: false,
+            words: format!("{figures}; not kept: {}", broken.join(", ")),
+        });
+    }
+    if run.validity.state == ValidityState::Invalid {
+        let reasons = run.validity.invalid_reasons.join("; ");
+        let message = format!("at {level} the run is no measurement, so the search ends here: {reasons}");
+        return Err(Failure { kind: Kind::NoVerdict, message });
+    }
+    Ok(Probe { level, held: true, words: figures })
+}
+
+fn words_of(what: SearchFor, level: f64) -> String {
+    match what {
+        SearchFor::Sessions => format!("{level} browsers"),
+        SearchFor::Rate => format!("{level} interactions a second"),
+    }
+}
+
+fn folder(args: &SearchArgs, name: &str) -> Outcome<PathBuf> {
+    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(format!("search-{name}")));
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::surroundings(format!("cannot make {}: {error}", folder.display())))?;
+    Ok(folder)
+}
+
+/// The state in the folder, if it is of the same search; a new one in an empty folder.
+fn opened(folder: &Path, new: State) -> Outcome<State> {
+    let known: Option<State> = report::record::read_json(&folder.join(FILE)).map_err(Failure::from_below)?;
+    let Some(known) = known else { return Ok(new) };
+    if known.settings != new.settings || known.what != new.what || known.workload != new.workload {
+        return Err(Failure::usage(format!(
+            "{} holds another search; give it the same workload and flags to go on with it, or another --out",
+            folder.display()
+        )));
+    }
+    Ok(known)
+}
+
+fn save(folder: &Path, state: &State) -> Outcome {
+    report::record::write_json(&folder.join(FILE), state).map_err(Failure::from_below)
+}
+
+fn write(path: &Path, text: &str) -> Outcome {
+    std::fs::write(path, text)
+        .map_err(|error| Failure::surroundings(format!("cannot write {}: {error}", path.display())))
+}
+
+fn tell(args: &SearchArgs, state: &State, found: Found, folder: &Path) -> Outcome {
+    if args.json {
+        let text = serde_json::to_string_pretty(state).map_err(Failure::from_below)?;
+        crate::print(&format!("{text}\n"));
+    } else {
+        let words = match (found.low, found.high) {
+            (Some(low), Some(high)) => {
+                format!("{} keep every limit, {high} do not", words_of(state.what, low))
+            }
+            (Some(low), None) => {
+                format!("{} keep every limit; no more are allowed", words_of(state.what, low))
+            }
+            (None, _) => format!("not even {} keep every limit", words_of(state.what, state.settings.least)),
+        };
+        let trials = state.probes.len();
+        crate::print(&format!("{words}\n{trials} trials in {}\n", folder.display()));
+    }
+    match found.low {
+        Some(_) => Ok(()),
+        None => Err(Failure { kind: Kind::Verdict, message: String::new() }),
+    }
+}
