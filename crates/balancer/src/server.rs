@@ -146,6 +146,8 @@ impl Balancer {
 /// have threads of their own.
 pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, StartError> {
     config.check()?;
+    // Before anything is bound, so that what is wrong with it is told as such.
+    accounts::Accounts::new(&config.accounts, &config.auth)?;
     let config = Arc::new(config);
     let token = match &config.auth.admin_token_file {
         Some(path) => {

@@ -149,6 +149,7 @@ impl Session {
         let prepared = Prepared::new(worker.shared.memory.clone());
         let alarm = worker.shared.registry.enter(client.id, &logged_in.account.name);
         let LoggedIn { account, attributes, .. } = logged_in;
+        card.set_program(&attributes);
         Self {
             worker,
             alarm,
@@ -343,6 +344,7 @@ impl Session {
         }
         self.account = account;
         self.attributes = asked.attributes;
+        self.card.set_program(&self.attributes);
         self.key.account = self.account.id;
         self.key.collation = asked.collation.unwrap_or(self.key.collation);
         let image = match asked.schema {

@@ -59,6 +59,7 @@ impl fmt::Display for Pins {
 pub struct Card {
     id: u32,
     client: Option<SocketAddr>,
+    program: RefCell<Rc<str>>,
     account: RefCell<Rc<str>>,
     /// In seconds of its thread's coarse clock.
     since: u32,
@@ -97,6 +98,19 @@ impl Card {
         self.running.set(running);
     }
 
+    /// What the client says of itself, by its connection attributes: `program_name`, then `_client_name` with its version.
+    pub fn set_program(&self, attributes: &[(Box<str>, Box<str>)]) {
+        let said =
+            |wanted: &str| attributes.iter().find(|(name, _)| **name == *wanted).map(|(_, value)| &**value);
+        let mut program = said("program_name").unwrap_or_default().to_owned();
+        if let Some(library) = said("_client_name") {
+            let (gap, version) = (if program.is_empty() { "" } else { " " }, said("_client_version"));
+            let version = version.map_or(String::new(), |version| format!(" {version}"));
+            program.push_str(&format!("{gap}({library}{version})"));
+        }
+        *self.program.borrow_mut() = program.chars().take(EXCERPT).collect::<String>().into();
+    }
+
     /// It has logged in as somebody else.
     pub fn set_account(&self, account: &str) {
         *self.account.borrow_mut() = account.into();
@@ -110,6 +124,7 @@ impl Card {
             id: self.id,
             account: self.account.borrow().to_string(),
             client: self.client.map(|client| client.to_string()).unwrap_or_default(),
+            program: self.program.borrow().to_string(),
             connected_s: now - self.since,
             state: if self.running.get() { "running" } else { "idle" }.to_owned(),
             pinned_by: self.pins.get().to_string(),
@@ -129,6 +144,9 @@ pub struct SessionRow {
     pub account: String,
     /// Where it comes from.
     pub client: String,
+    /// What it says of itself: program, library and version.
+    #[serde(default)]
+    pub program: String,
     /// For how long it has been here, in seconds.
     pub connected_s: u32,
     /// `running` or `idle`.
@@ -180,6 +198,7 @@ impl Roster {
         let card = Rc::new(Card {
             id,
             client,
+            program: RefCell::new("".into()),
             account: RefCell::new(account.into()),
             since: self.now(),
             pinned_since: Cell::new(0),
@@ -315,6 +334,22 @@ mod tests {
         assert_eq!(card.row(2, &|_| String::new()).statement, "");
         roster.strike(7);
         assert_eq!(roster.cards.borrow().len(), 1);
+    }
+
+    #[test]
+    fn a_client_is_shown_as_it_names_itself() {
+        let card = Roster::default().enter(1, "shop", None, Rc::default());
+        let shown = |attributes: &[(&str, &str)]| {
+            let attributes: Vec<_> =
+                attributes.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            card.set_program(&attributes);
+            card.row(0, &|_| String::new()).program
+        };
+        assert_eq!(shown(&[]), "");
+        let library = [("_client_name", "libmariadb"), ("_client_version", "3.3.8"), ("_os", "Linux")];
+        assert_eq!(shown(&library), "(libmariadb 3.3.8)");
+        assert_eq!(shown(&[("program_name", "shop"), ("_client_name", "x")]), "shop (x)");
+        assert_eq!(shown(&[("program_name", &"ž".repeat(500))]).chars().count(), EXCERPT);
     }
 
     #[test]
