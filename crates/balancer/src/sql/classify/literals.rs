@@ -13,13 +13,13 @@ pub(super) fn literal<'a>(name: &[u8], lexer: &Lexer<'a>) -> Option<&'a [u8]> {
         return None;
     }
     let mut lexer = lexer.clone();
-    if !matches!(lexer.next()?, Token::Mark(b'=') | Token::Assign) {
+    if !matches!(beyond_hints(&mut lexer)?, Token::Mark(b'=') | Token::Assign) {
         return None;
     }
     let start = lexer.at();
-    let first = lexer.next()?;
+    let first = beyond_hints(&mut lexer)?;
     let signed = matches!(first, Token::Mark(b'-' | b'+'));
-    let value = if signed { lexer.next()? } else { first };
+    let value = if signed { beyond_hints(&mut lexer)? } else { first };
     match value {
         Token::Number => {}
         Token::Text(_) if !signed => {}
@@ -27,8 +27,13 @@ pub(super) fn literal<'a>(name: &[u8], lexer: &Lexer<'a>) -> Option<&'a [u8]> {
         _ => return None,
     }
     let end = lexer.at();
-    let ended = matches!(lexer.next(), None | Some(Token::Mark(b',' | b';')));
+    let ended = matches!(beyond_hints(&mut lexer), None | Some(Token::Mark(b',' | b';')));
     ended.then(|| lexer.text()[start..end].trim_ascii())
+}
+
+/// Hints are comments, and mean nothing here.
+fn beyond_hints<'a>(lexer: &mut Lexer<'a>) -> Option<Token<'a>> {
+    lexer.find(|token| !matches!(token, Token::Hint(_)))
 }
 
 /// The user variables that a SET marked [`super::Marks::LITERALS`] sets, as written: names and literals.
@@ -67,6 +72,7 @@ mod tests {
             ("SET time_zone = IF(1, '+00:00', 'x'), @a = NULL", "a=NULL"),
             ("SET @a = TRUE, sql_mode = ''", "a=TRUE"),
             ("SET @a = 0x41", "a=0x41"),
+            ("SET @a = 5 /* tpcw: node=n2 */, @b /* tpcw: x */ = 6", "a=5 b=6"),
         ] {
             let statement = classify(text.as_bytes());
             assert!(statement.kind == Kind::Session && statement.marks.any(Marks::LITERALS), "{text}");
