@@ -6,6 +6,12 @@
 //!
 //! `--threads N` takes fewer cores, `--keep-going` tells all seeds that break a promise instead of the first. Ends with 1
 //! when a promise was broken (or a planted bug was not found).
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a program for people, on threads outside any runtime"
+)]
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -59,7 +65,7 @@ fn wish() -> Result<Wish, String> {
 struct Outcome {
     figures: Figures,
     done: u64,
-    broken: Vec<Box<Violation>>,
+    broken: Vec<Violation>,
 }
 
 fn simulate(wish: &Wish, bug: Option<Bug>) -> Outcome {
@@ -81,7 +87,7 @@ fn simulate(wish: &Wish, bug: Option<Bug>) -> Outcome {
                     if bug.is_none() {
                         eprintln!("{violation}");
                     }
-                    outcome.broken.push(violation);
+                    outcome.broken.push(*violation);
                     ended.store(!wish.keep_going, Relaxed);
                 }
             }
