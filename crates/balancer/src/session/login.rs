@@ -33,6 +33,8 @@ pub struct LoggedIn {
     pub collation: u16,
     /// What the client says of itself.
     pub attributes: Attributes,
+    /// The greeting's scramble, if the client has no plugins: it proves anew under it when it becomes somebody else.
+    pub scramble: Option<Vec<u8>>,
 }
 
 /// What a client begins with.
@@ -71,20 +73,23 @@ pub async fn log_in(client: &mut Client, worker: &Worker) -> Result<LoggedIn, Go
     let Response { collation, name, proof, schema, attributes, .. } = response;
     let named = client.capabilities.has(Capabilities::PLUGIN_AUTH);
     let claimed = response.plugin.filter(|_| named).unwrap_or_else(|| Plugin::Native.name().into());
-    let claim = Claim { name, plugin: Some(claimed), proof: Some((proof, scramble)) };
+    let claim = Claim { name, plugin: Some(claimed), proof: Some((proof, scramble.clone())) };
     let account = authenticate(client, worker, claim).await?;
-    Ok(LoggedIn { account, schema, collation: collation.into(), attributes })
+    let scramble = (!named).then_some(scramble);
+    Ok(LoggedIn { account, schema, collation: collation.into(), attributes, scramble })
 }
 
-/// Lets a client prove that it is somebody else from now on. Its proof is always asked for anew: the scramble of the
-/// greeting has been used.
+/// Lets a client prove that it is somebody else from now on. Its proof is asked for anew, since the scramble of the greeting
+/// has been used; only a client without plugins gives `proof`, under that scramble, as servers let it.
 pub async fn log_in_again(
     client: &mut Client,
     worker: &Worker,
     name: Vec<u8>,
     plugin: Option<Vec<u8>>,
+    proof: Option<(Vec<u8>, Vec<u8>)>,
 ) -> Result<Arc<Known>, Gone> {
-    authenticate(client, worker, Claim { name, plugin, proof: None }).await
+    let plugin = if proof.is_some() { Some(Plugin::Native.name().into()) } else { plugin };
+    authenticate(client, worker, Claim { name, plugin, proof }).await
 }
 
 /// The account that a client proves to be; without one the client is told 1045 and sent away.

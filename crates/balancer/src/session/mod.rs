@@ -70,6 +70,8 @@ pub struct Session {
     listener: usize,
     card: Rc<Card>,
     seat: Seat,
+    /// See [`LoggedIn::scramble`].
+    scramble: Option<Vec<u8>>,
 }
 
 /// Serves one client of a listener until it leaves.
@@ -148,7 +150,7 @@ impl Session {
         let reads = Reads::new(&worker.shared.config, &worker.shared.listeners[listener]);
         let prepared = Prepared::new(worker.shared.memory.clone());
         let alarm = worker.shared.registry.enter(client.id, &logged_in.account.name);
-        let LoggedIn { account, attributes, .. } = logged_in;
+        let LoggedIn { account, attributes, scramble, .. } = logged_in;
         card.set_program(&attributes);
         Self {
             worker,
@@ -164,6 +166,7 @@ impl Session {
             listener,
             card,
             seat,
+            scramble,
         }
     }
 
@@ -333,7 +336,8 @@ impl Session {
         };
         let limit = Duration::from_millis(self.worker.shared.config.limits.login_ms);
         let worker = self.worker.clone();
-        let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin);
+        let proof = self.scramble.clone().map(|scramble| (asked.proof, scramble));
+        let again = login::log_in_again(&mut self.client, &worker, asked.name, asked.plugin, proof);
         let again = tokio::time::timeout(limit, again).await;
         let account = again.map_err(|_| Gone::Io(std::io::ErrorKind::TimedOut.into()))??;
         self.learn_last_position().await;

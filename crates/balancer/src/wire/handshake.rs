@@ -213,6 +213,9 @@ fn ended_or_rest<'a>(reader: &mut Reader<'a>) -> &'a [u8] {
 pub struct ChangeUser {
     /// The new account.
     pub name: Vec<u8>,
+    /// The proof under the greeting's scramble. It counts only for a client without plugins, which cannot be asked for
+    /// another one under a fresh scramble.
+    pub proof: Vec<u8>,
     /// The schema to begin in.
     pub schema: Option<Vec<u8>>,
     /// The collation, if told.
@@ -224,19 +227,19 @@ pub struct ChangeUser {
 }
 
 impl ChangeUser {
-    /// Reads it. The proof in it is not looked at: the client is asked for one under a fresh scramble.
+    /// Reads it.
     pub fn read(payload: &[u8], capabilities: Capabilities) -> Result<Self, Malformed> {
         let mut reader = Reader::new(payload);
         let name = reader.zero_ended()?.to_vec();
         let length = usize::from(reader.u8()?);
-        reader.bytes(length)?;
+        let proof = reader.bytes(length)?.to_vec();
         let schema = ended_or_rest(&mut reader);
         let collation = reader.u16().ok();
         let with_plugin = capabilities.has(Capabilities::PLUGIN_AUTH) && !reader.is_empty();
         let plugin = with_plugin.then(|| ended_or_rest(&mut reader).to_vec());
         let attributes = read_attributes(&mut reader, capabilities);
         let schema = (!schema.is_empty()).then(|| schema.to_vec());
-        Ok(Self { name, schema, collation, plugin, attributes })
+        Ok(Self { name, proof, schema, collation, plugin, attributes })
     }
 }
 
@@ -340,6 +343,7 @@ mod tests {
         put_attributes(&mut bytes, &[("a".into(), "b".into())]);
         let told = ChangeUser {
             name: b"shop".to_vec(),
+            proof: b"xx".to_vec(),
             schema: Some(b"tpcw".to_vec()),
             collation: Some(0x901),
             plugin: Some(b"client_ed25519".to_vec()),
