@@ -7,19 +7,22 @@ use crate::account::Accounts;
 use crate::admin::{Admin, AdminError};
 
 /// The least that the server allows.
-const FEW: u32 = 10;
+const FEW: u64 = 10;
 /// `ER_CON_COUNT_ERROR`.
 const TOO_MANY: &str = "1040";
 
 /// The connections that take the places, and how many places there were.
+///
+/// The operator's connection is held as well: whoever else has the one place beyond all others, the places can be given back.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     held: Vec<Admin>,
+    operator: Admin,
     places: u64,
 }
 
 impl Crowd {
-    /// Lowers the number of places and takes what is left, as an ordinary account: one more place is the operator's.
+    /// Lowers the number of places and takes what is left.
     pub(crate) async fn gather(
         server: SocketAddr,
         accounts: &Accounts,
@@ -27,15 +30,14 @@ impl Crowd {
     ) -> Result<Self, AdminError> {
         let mut operator = Admin::connect(server, &accounts.operator, limit).await?;
         let places = operator.first("SELECT @@GLOBAL.max_connections").await?.unwrap_or(1000);
-        operator.run_text("SET GLOBAL max_connections", &format!("SET GLOBAL max_connections={FEW}")).await?;
-        operator.close().await;
-        let mut crowd = Self { held: Vec::new(), places };
+        set_places(&mut operator, FEW).await?;
+        let mut crowd = Self { held: Vec::new(), operator, places };
         for _ in 0..=FEW {
             match Admin::connect(server, &accounts.shop, limit).await {
                 Ok(taken) => crowd.held.push(taken),
                 Err(AdminError::Connect { reason, .. }) if reason.contains(TOO_MANY) => return Ok(crowd),
                 Err(error) => {
-                    crowd.leave(server, accounts, limit).await?;
+                    crowd.leave().await?;
                     return Err(error);
                 }
             }
@@ -43,21 +45,16 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// Gives the places back. A node that has been started again has them already.
-    pub(crate) async fn leave(
-        self,
-        server: SocketAddr,
-        accounts: &Accounts,
-        limit: Duration,
-    ) -> Result<(), AdminError> {
-        let Self { held, places } = self;
-        for taken in held {
+    /// Gives the places back.
+    pub(crate) async fn leave(mut self) -> Result<(), AdminError> {
+        let restored = set_places(&mut self.operator, self.places).await;
+        for taken in self.held.into_iter().chain([self.operator]) {
             taken.close().await;
         }
-        let mut operator = Admin::connect(server, &accounts.operator, limit).await?;
-        let restore = format!("SET GLOBAL max_connections={places}");
-        operator.run_text("SET GLOBAL max_connections", &restore).await?;
-        operator.close().await;
-        Ok(())
+        restored
     }
+}
+
+async fn set_places(operator: &mut Admin, places: u64) -> Result<(), AdminError> {
+    operator.run_text("SET GLOBAL max_connections", &format!("SET GLOBAL max_connections={places}")).await
 }

@@ -260,7 +260,7 @@ impl Member {
     async fn disperse(&self) -> Result<bool, Error> {
         let crowd = self.life().crowd.take();
         let Some(crowd) = crowd else { return Ok(false) };
-        crowd.leave(self.server, &self.shared.accounts, STATEMENT_LIMIT).await?;
+        crowd.leave().await?;
         Ok(true)
     }
 
