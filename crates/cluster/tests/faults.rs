@@ -46,6 +46,13 @@ async fn writes(cluster: &LocalCluster, sql: &'static str) {
     login(cluster, "n1", LIMIT).await.unwrap().run(sql).await.unwrap();
 }
 
+async fn has_the_table(cluster: &LocalCluster, node: &str) -> bool {
+    let mut admin = cluster.admin(&id(node), LIMIT).await.unwrap();
+    let tables =
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'tpcw' AND table_name = 't'";
+    admin.first::<u64>(tables).await.unwrap() == Some(1)
+}
+
 async fn count(cluster: &LocalCluster, node: &str) -> u64 {
     let mut admin = cluster.admin(&id(node), LIMIT).await.unwrap();
     admin.first("SELECT COUNT(*) FROM tpcw.t").await.unwrap().unwrap()
@@ -169,6 +176,10 @@ async fn a_slow_network_is_slow_both_ways_and_only_while_it_lasts() {
 async fn a_partition_cuts_off_whom_it_names_and_no_other() {
     let cluster = cluster(3).await;
     writes(&cluster, "CREATE TABLE tpcw.t (n INT PRIMARY KEY)").await;
+    eventually("the table arrives", || async {
+        has_the_table(&cluster, "n2").await && has_the_table(&cluster, "n3").await
+    })
+    .await;
     let partition = |from, way| Fault::Partition { from, way };
     let mut client = login(&cluster, "n1", SHORT).await.unwrap();
 
