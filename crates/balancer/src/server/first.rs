@@ -295,44 +295,12 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::config::{Account, Node};
     use crate::executor::state;
     use crate::nodes::{Following, Receiving};
 
+    /// n1, n2, and n3, which begins as a candidate.
     fn config() -> Config {
-        let account = || Account { name: "a".into(), password: "b".into() };
-        let node = |n: u16| Node {
-            name: format!("n{n}"),
-            address: SocketAddr::from(([127, 0, 0, 1], n)),
-            direct_address: None,
-            weight: 1,
-            candidate: n == 3,
-        };
-        Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            admin: None,
-            workers: 1,
-            strategy: Default::default(),
-            consistency: Default::default(),
-            causal: Default::default(),
-            eventual: Default::default(),
-            listeners: Vec::new(),
-            slow_start_ms: 0,
-            accounts: vec![account()],
-            auth: Default::default(),
-            operator: account(),
-            replication: account(),
-            nodes: vec![node(1), node(2), node(3)],
-            health: Default::default(),
-            failover: Default::default(),
-            elastic: Default::default(),
-            pool: Default::default(),
-            limits: Default::default(),
-            tls: Default::default(),
-            nodes_tls: Default::default(),
-            compression: crate::config::Compression::all(),
-            state_file: None,
-        }
+        crate::simulation::stage::config(3, 1)
     }
 
     /// `w`: writable and follows nobody; `-`: does not answer; a digit: read-only and follows that node.

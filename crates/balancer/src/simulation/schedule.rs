@@ -144,19 +144,42 @@ impl Play {
             let node = &world.lock().nodes[index];
             (node.process, node.link)
         };
-        match (process, link) {
-            (Process::Dead, _) => world.restart(index, self.random.random_bool(0.8)),
-            (Process::Paused, _) => world.set_process(index, Process::Up),
-            (_, Link::Silent | Link::Refusing) => world.set_link(index, Link::Open),
+        let what = match (process, link) {
+            (Process::Dead, _) => {
+                let truncate = self.random.random_bool(0.8);
+                world.restart(index, truncate);
+                if truncate { "starts, without what was not acknowledged" } else { "starts, with all it had" }
+            }
+            (Process::Paused, _) => {
+                world.set_process(index, Process::Up);
+                "goes on"
+            }
+            (_, Link::Silent | Link::Refusing) => {
+                world.set_link(index, Link::Open);
+                "can be reached again"
+            }
             // With one fault at a time nothing breaks while something has one copy only: that is what is promised.
-            _ if self.out() >= self.faults || (self.faults == 1 && !self.redundant()) => {}
+            _ if self.out() >= self.faults || (self.faults == 1 && !self.redundant()) => return,
             _ => match self.random.random_range(0..8) {
-                0..=3 => world.kill(index),
-                4..=5 => world.set_process(index, Process::Paused),
-                6 => world.set_link(index, Link::Silent),
-                _ => world.set_link(index, Link::Refusing),
+                0..=3 => {
+                    world.kill(index);
+                    "is killed"
+                }
+                4..=5 => {
+                    world.set_process(index, Process::Paused);
+                    "is paused"
+                }
+                6 => {
+                    world.set_link(index, Link::Silent);
+                    "cannot be heard"
+                }
+                _ => {
+                    world.set_link(index, Link::Refusing);
+                    "refuses the balancer"
+                }
             },
-        }
+        };
+        self.stage.note(format!("* n{} {what}", index + 1));
     }
 
     /// Whether every acknowledged transaction would survive the loss of any one node.
@@ -171,14 +194,20 @@ impl Play {
         let pair = (one.min(other), one.max(other));
         let apart = self.stage.world.lock().apart.contains(&pair);
         self.stage.world.set_apart(one, other, !apart);
+        let what = if apart { "hear each other again" } else { "do not hear each other" };
+        self.stage.note(format!("* n{} and n{} {what}", one + 1, other + 1));
     }
 
     fn slow(&mut self, index: usize) {
-        let node = &mut self.stage.world.lock().nodes[index];
-        match self.random.random_range(0..3) {
-            0 => node.lame = !node.lame,
-            _ => node.slow_ms = self.random.random_range(0..250),
-        }
+        let what = {
+            let node = &mut self.stage.world.lock().nodes[index];
+            match self.random.random_range(0..3) {
+                0 => node.lame = !node.lame,
+                _ => node.slow_ms = self.random.random_range(0..250),
+            }
+            format!("* n{} answers {} ms later, applies slowly: {}", index + 1, node.slow_ms, node.lame)
+        };
+        self.stage.note(what);
     }
 
     /// An operator's wish; some are refused.
@@ -197,7 +226,10 @@ impl Play {
                 return drop(stage.handle.set_strategy(*strategy));
             }
         };
-        drop(stage.handle.ask(action, "schedule"));
+        let wish = format!("* {action:?} is asked for");
+        if stage.handle.ask(action, "schedule").is_ok() {
+            self.stage.note(wish);
+        }
     }
 
     /// The balancer dies; whoever looks after it starts it again until it stays.
@@ -216,6 +248,7 @@ impl Play {
     /// All faults are healed; then everything must be well again, with nothing lost.
     async fn mend(&mut self) -> Result<(), Box<Violation>> {
         self.stage.world.heal();
+        self.stage.note("* all is healed");
         for index in 0..self.nodes {
             let dead = self.stage.world.lock().nodes[index].process == Process::Dead;
             if dead {
