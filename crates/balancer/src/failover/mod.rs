@@ -6,6 +6,7 @@
 
 pub mod diagnose;
 pub mod plan;
+pub mod reign;
 
 use std::sync::Arc;
 use std::time::Duration;

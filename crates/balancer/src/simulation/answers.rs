@@ -13,7 +13,7 @@ use rand::RngExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::world::{Inner, Link, Process, Transaction, World, address};
+use super::world::{FakeNode, Inner, Link, Process, Transaction, World, address};
 use crate::nodes::{Answer, Facts, Following, NodeError, Nodes, Receiving};
 
 /// Between two looks at whether a node can be reached again.
@@ -75,12 +75,12 @@ impl World {
         let unreachable = |reason| NodeError::Unreachable { node: node.clone(), reason };
         self.reach(index).await.map_err(unreachable)?;
         let (wait, mishap) = self.lots(index);
-        let due = {
+        let (due, lives) = {
             let now = Instant::now();
-            let mut inner = self.lock();
-            let due = inner.nodes[index].free_at.map_or(now, |free| free.max(now)) + wait;
-            inner.nodes[index].free_at = Some(due);
-            due
+            let node = &mut self.lock().nodes[index];
+            let due = node.free_at.map_or(now, |free| free.max(now)) + wait;
+            node.free_at = Some(due);
+            (due, node.lives)
         };
         let (tell, told) = oneshot::channel();
         let world = self.clone();
@@ -89,7 +89,8 @@ impl World {
             while world.lock().nodes[index].process == Process::Paused {
                 sleep(LOOK).await;
             }
-            let result = if world.lock().nodes[index].process == Process::Dead {
+            let gone = |node: &FakeNode| node.process == Process::Dead || node.lives != lives;
+            let result = if gone(&world.lock().nodes[index]) {
                 Err(None)
             } else if mishap.0 {
                 Err(Some("mishap before"))
@@ -142,7 +143,13 @@ impl Inner {
                 diverged: node.diverged,
             }
         });
-        Facts { read_only: node.read_only, applied: position(&node.log), following, waits: true }
+        Facts {
+            server: index as u32 + 1,
+            read_only: node.read_only,
+            applied: position(&node.log),
+            following,
+            waits: true,
+        }
     }
 }
 

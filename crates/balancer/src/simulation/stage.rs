@@ -148,9 +148,25 @@ impl Stage {
         Ok(())
     }
 
+    /// An operator closes every node that takes writes, except the one that the balancer knew last as the primary.
+    pub fn close_all_but_the_last(&mut self) {
+        let last = self.memory.read().expect("it is held in memory").primary;
+        let mut world = self.world.lock();
+        for node in world.nodes.iter_mut().filter(|node| Some(&node.id) != last.as_ref()) {
+            node.read_only = true;
+        }
+        drop(world);
+        self.note(format!("* by hand all are closed but {last:?}"));
+    }
+
     /// Whether the balancer runs.
     pub fn running(&self) -> bool {
         !self.tasks.is_closed()
+    }
+
+    /// Whether the balancer, if it runs, holds a node for alive.
+    pub fn holds_for_alive(&self, node: &NodeId) -> bool {
+        !self.running() || self.handle.board.alive(node)
     }
 
     /// The primary of the view.

@@ -64,6 +64,8 @@ pub struct FakeNode {
     pub lame: bool,
     /// When it has done all that it was asked for.
     pub(super) free_at: Option<Instant>,
+    /// How often it was started. What its process was asked for dies with it.
+    pub(super) lives: u64,
 }
 
 impl FakeNode {
@@ -139,6 +141,7 @@ impl World {
             slow_ms: 0,
             lame: false,
             free_at: None,
+            lives: 1,
         };
         let inner = Inner {
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
@@ -184,7 +187,8 @@ impl World {
         self.0.broken[index].send_modify(|count| *count += 1);
     }
 
-    /// Comes back closed and following nobody, with or without what nobody acknowledged.
+    /// Comes back closed and receiving nothing, as the nodes of this program are started, with or without what nobody
+    /// acknowledged. Whom it followed it still knows.
     pub fn restart(&self, index: usize, truncate: bool) {
         let mut guard = self.lock();
         let inner = &mut *guard;
@@ -201,8 +205,9 @@ impl World {
             inner.nodes[index].log = log[..kept].to_vec();
         }
         let node = &mut inner.nodes[index];
-        (node.process, node.read_only, node.source, node.receiving) = (Process::Up, true, None, false);
+        (node.process, node.read_only, node.receiving) = (Process::Up, true, false);
         (node.diverged, node.slow_ms, node.lame, node.free_at) = (false, 0, false, None);
+        node.lives += 1;
     }
 
     /// As from a fresh copy of another node, which takes a moment.
@@ -212,6 +217,7 @@ impl World {
         let copy = self.lock().nodes[from].log.clone();
         self.lock().nodes[index].log = copy;
         self.lock().nodes[index].relay.clear();
+        self.lock().nodes[index].source = None;
         self.restart(index, false);
     }
 
