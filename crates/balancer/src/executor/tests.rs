@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::config::{Config, Elastic};
 use crate::event::EventKind;
 use crate::request::Action;
-use crate::simulation::world::{Link, Process};
+use crate::simulation::node::{Link, Process};
 use crate::simulation::{self, Bug, Stage, stage};
 use crate::view::NodeState;
 

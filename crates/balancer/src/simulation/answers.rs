@@ -13,7 +13,8 @@ use rand::RngExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::world::{FakeNode, Inner, Link, Process, Transaction, World, address};
+use super::node::{FakeNode, Link, Process, Transaction, address};
+use super::world::{Inner, World};
 use crate::nodes::{Answer, Facts, Following, NodeError, Nodes, Receiving};
 
 /// Between two looks at whether a node can be reached again.

@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::node::address;
 use super::promises::Promises;
-use super::world::{World, address};
+use super::world::World;
 use crate::config::{Account, Compression, Config, Elastic, Node};
 use crate::control::Handle;
 use crate::event::EventKind;
