@@ -32,6 +32,7 @@ use tokio::net::TcpStream;
 use self::alarm::Alarm;
 use self::client::{Client, Gone};
 use self::execute::Work;
+use self::execute::outcome::Marking;
 use self::login::LoggedIn;
 use self::lull::Deadline;
 use self::prepared::Prepared;
@@ -67,6 +68,7 @@ pub struct Session {
     reads: Reads,
     prepared: Prepared,
     tied: Option<Tied>,
+    marking: Marking,
     listener: usize,
     card: Rc<Card>,
     seat: Seat,
@@ -163,6 +165,7 @@ impl Session {
             reads,
             prepared,
             tied: None,
+            marking: Marking::default(),
             listener,
             card,
             seat,
