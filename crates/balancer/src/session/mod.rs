@@ -33,6 +33,7 @@ use tokio::net::TcpStream;
 
 use self::alarm::Alarm;
 use self::client::{Client, Gone, Heard};
+use self::execute::outcome::Marking;
 use self::execute::{First, Reached, Work};
 use self::login::LoggedIn;
 use self::lull::Deadline;
@@ -69,6 +70,7 @@ pub struct Session {
     reads: Reads,
     prepared: Prepared,
     tied: Option<Tied>,
+    marking: Marking,
     listener: usize,
     card: Rc<Card>,
     seat: Seat,
@@ -162,6 +164,7 @@ impl Session {
             reads,
             prepared,
             tied: None,
+            marking: Marking::default(),
             listener,
             card,
             seat,

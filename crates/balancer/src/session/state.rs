@@ -35,6 +35,8 @@ pub struct State {
     pub last_write: GtidPosition,
     /// What ties it to its connection.
     pub ties: Marks,
+    /// The open transaction may have written something.
+    pub wrote: bool,
     /// A SET TRANSACTION waits for its transaction.
     pub next_only: bool,
     /// A transaction was lost with this node, and the client has not ended it yet.
@@ -62,6 +64,7 @@ impl State {
             status: status::AUTOCOMMIT,
             last_write: GtidPosition::default(),
             ties: Marks::NONE,
+            wrote: false,
             next_only: false,
             lost: None,
             last: None,
@@ -93,6 +96,8 @@ impl State {
         if let Some(image) = seen.image.take() {
             self.adopt(image, lease);
         }
+        let writes = plan.kind == Kind::Write || plan.marks.any(Marks::UNKNOWN);
+        self.wrote = self.in_transaction() && (self.wrote || writes);
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
         if let Some(gtid) = &seen.gtid {
             self.last_write.merge(gtid);

@@ -27,6 +27,7 @@ use super::seats::Seats;
 use crate::accounts::Accounts;
 use crate::accounts::known::Known;
 use crate::config::{Config, Listener};
+use crate::outcome::Markers;
 use crate::pool::budget::Budgets;
 use crate::pool::connect::{Connection, Key, connect};
 use crate::pool::image::{Image, Images};
@@ -175,6 +176,8 @@ pub struct Worker {
     pub texts: Texts,
     /// Connections to nodes that are made to kill a statement there.
     pub killers: Semaphore,
+    /// Numbers for the marks of commits.
+    pub markers: Markers,
     /// Its sessions.
     pub roster: Roster,
     /// Clients that have not logged in.
@@ -210,6 +213,7 @@ impl Worker {
             packers: Packers::default(),
             texts: Texts::default(),
             killers: Semaphore::new(super::kill::ABREAST),
+            markers: Markers::new(random.next_u64()),
             roster: Roster::default(),
             logins: Logins::default(),
             has_short_statements: allows_short(shared.config.limits.statement_ms)

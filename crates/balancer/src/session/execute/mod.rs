@@ -7,6 +7,7 @@ mod find;
 mod flight;
 mod loss;
 mod monotonic;
+pub mod outcome;
 mod send;
 mod settle;
 mod short;
@@ -74,6 +75,8 @@ enum Fate {
     ReadOnly,
     /// The node has not applied in time what the session has to see.
     Behind,
+    /// The client has been answered, and the connection is of no use any more.
+    Told,
     /// The connection broke; the statement had been sent or not.
     Broken {
         sent: bool,
@@ -140,11 +143,16 @@ impl Session {
                             None => return Ok(()),
                         },
                     };
-                    let fate = self.carry_out(&mut lease, work, &plan, hold, &mut seen).await?;
+                    let fate = if self.is_to_be_marked(work, &plan) {
+                        self.carry_out_marked(&mut lease, work, &plan, hold, &mut seen).await?
+                    } else {
+                        self.carry_out(&mut lease, work, &plan, hold, &mut seen).await?
+                    };
                     (lease, fate)
                 }
             };
             let next = match fate {
+                Fate::Told => return Ok(()),
                 Fate::Answered(flight) => {
                     let settled = self.settle(lease, work, &plan, seen).await;
                     drop(flight);
@@ -167,6 +175,7 @@ impl Session {
                     let id = self.give_up(&lease);
                     let node = lease.node;
                     drop(lease);
+                    let Some(sent) = self.unless_answered(sent, was_tied).await? else { return Ok(()) };
                     if was_tied {
                         return self.lose(&plan, work, sent, seen.passed_on, &id).await;
                     }

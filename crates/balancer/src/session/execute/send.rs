@@ -95,6 +95,8 @@ impl Session {
                 Fate::Answered(flight)
             }
             End::ReadOnly => Fate::ReadOnly,
+            // Nobody has asked for that.
+            End::Held(_) => Fate::Broken { sent: true },
             End::Broken(_) => Fate::Broken { sent: true },
         })
     }
@@ -117,6 +119,7 @@ impl Session {
                 _ => Expect::Result,
             },
             stop_at_read_only: !tied,
+            hold: false,
             statement_id: if let Work::Prepare(id) = work { id } else { 0 },
         };
         let limits = &self.worker.shared.config.limits;
@@ -146,7 +149,7 @@ impl Session {
 
     /// Brings the connection into the session's state, or adds to what goes ahead of the statement to do so; returns what
     /// is to be sent if it is not the client's own bytes.
-    async fn set_up(
+    pub(super) async fn set_up(
         &mut self,
         lease: &mut Lease,
         work: Work,
@@ -239,7 +242,7 @@ impl Session {
     }
 
     /// What went ahead of the statement has been done.
-    fn is_set_up(&mut self, lease: &mut Lease, work: Work, plan: &Plan, hold: Hold) {
+    pub(super) fn is_set_up(&mut self, lease: &mut Lease, work: Work, plan: &Plan, hold: Hold) {
         if hold == Hold::LentBehind {
             self.has_applied(plan, lease);
         }
@@ -267,7 +270,7 @@ impl Session {
 
 impl Fate {
     /// What comes of a failed set-up.
-    fn of(error: AskError) -> Self {
+    pub(super) fn of(error: AskError) -> Self {
         match error {
             AskError::Refused(error) => Self::Refused(error),
             AskError::Behind => Self::Behind,

@@ -126,7 +126,7 @@ impl Session {
             },
             _ => return First::Long(None, None),
         };
-        if !is_plain(&plan) {
+        if !is_plain(&plan) || self.is_to_be_marked(work, &plan) {
             return First::Long(Some(plan), None);
         }
         let mut routed = None;

@@ -15,7 +15,7 @@ use crate::session::client::{Client, Gone};
 use crate::session::kill::TIME_UP;
 use crate::session::watch::{Interruption, News, Watch};
 use crate::wire::capabilities::{Capabilities, status};
-use crate::wire::packet::{HEADER, Malformed, put_header};
+use crate::wire::packet::{HEADER, Malformed, header, put_header};
 use crate::wire::reply::{self, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
 use crate::wire::trackers::Trackers;
 
@@ -29,6 +29,8 @@ pub enum End {
     Whole,
     /// The node takes no writes: nothing was done, nothing passed on.
     ReadOnly,
+    /// It is this OK, as the client would be shown it; nothing has been passed on.
+    Held(Vec<u8>),
     /// The connection to the node broke.
     Broken(io::Error),
 }
@@ -40,6 +42,8 @@ pub struct Order {
     pub expect: Expect,
     /// Stop at an error that says that the node takes no writes.
     pub stop_at_read_only: bool,
+    /// An answer that is nothing but an OK is not passed on.
+    pub hold: bool,
     /// The client's id for the statement that is prepared.
     pub statement_id: u32,
 }
@@ -69,6 +73,7 @@ pub async fn relay(
         match met {
             Met::GoOn => {}
             Met::EndOfResult if relay.seen.more() => relay.scanner.next_result(),
+            Met::EndOfResult if relay.order.hold && relay.is_ok_alone() => return Ok(relay.held()),
             Met::EndOfResult | Met::LastPacket => {
                 relay.pass_on().await?;
                 return Ok(End::Whole);
@@ -242,6 +247,17 @@ impl Relay<'_> {
         self.pass_on().await?;
         let passed = pass_file(self.connection, self.client).await?;
         Ok(passed.map_or_else(Met::Break, |()| Met::GoOn))
+    }
+
+    /// Whether one OK is all that there is.
+    fn is_ok_alone(&self) -> bool {
+        let first = header(&self.connection.buffer).map(|(length, _)| HEADER + length);
+        first == Some(self.scanner.at) && self.connection.buffer.get(HEADER) == Some(&0)
+    }
+
+    /// Takes the OK out.
+    fn held(&mut self) -> End {
+        End::Held(self.connection.buffer.split_to(self.scanner.at)[HEADER..].to_vec())
     }
 
     /// Sends what has been walked over.
