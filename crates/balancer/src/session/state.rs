@@ -93,7 +93,7 @@ impl State {
         }
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
         if let Some(gtid) = &seen.gtid {
-            self.last_write.merge(gtid);
+            self.last_write.require(gtid);
             lease.meter.told(gtid);
         }
         if seen.insert_id != 0 {
