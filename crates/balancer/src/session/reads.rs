@@ -289,7 +289,7 @@ mod tests {
             ("tpcw_wait_ms", "-1"),
             ("tpcw_max_lag_ms", "soon"),
             ("tpcw_token", "0-1"),
-            ("tpcw_token", "3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5"),
+            ("tpcw_token", "3E11FA47-71CA-11E1-9E33-C80AA9429562:5-1"),
             ("tpcw_token", "DEFAULT"),
             ("tpcw_explain", "2"),
         ] {

@@ -91,6 +91,12 @@ impl GtidPosition {
             && (other.set.is_empty() || self.set.covers(&other.set))
     }
 
+    /// Whether a server that has come to `applied` can be asked to wait for this: it is of its kind.
+    pub fn is_kind_of(&self, applied: &GtidPosition) -> bool {
+        let sets = (!self.set.is_empty(), !applied.set.is_empty());
+        sets.0 == sets.1 && (self.newest.is_empty() || applied.set.is_empty())
+    }
+
     /// Moves forward to include `gtid`; never moves back.
     pub fn advance(&mut self, gtid: Gtid) {
         match self.newest.binary_search_by_key(&gtid.domain, |g| g.domain) {
@@ -237,6 +243,8 @@ mod tests {
         at.merge(&position("A:6-7"));
         assert_eq!(at, position("A:1-8"));
         assert!(!at.covers(&position("0-1-1")) && !position("0-1-1").covers(&at), "another kind of server's");
+        assert!(at.is_kind_of(&position("A:1")) && position("0-1-1").is_kind_of(&position("")));
+        assert!(!at.is_kind_of(&position("0-1-1")) && !position("0-1-1").is_kind_of(&at));
     }
 
     #[test]
