@@ -29,6 +29,8 @@ pub(super) const PARSE_ERROR: u16 = 1064;
 pub struct State {
     /// What is set up again on whichever connection its statements run.
     pub image: Rc<Image>,
+    /// Its default schema, while a statement runs without it because it has been dropped.
+    pub mislaid: Option<Box<[u8]>>,
     /// The status that the last answer told.
     pub status: u16,
     /// How far its own writes have come.
@@ -58,6 +60,7 @@ impl State {
     pub fn new(image: Rc<Image>, collation: u16) -> Self {
         Self {
             image,
+            mislaid: None,
             status: status::AUTOCOMMIT,
             last_write: GtidPosition::default(),
             ties: Marks::NONE,

@@ -7,6 +7,7 @@ mod find;
 mod flight;
 mod loss;
 mod monotonic;
+mod schema;
 mod send;
 mod settle;
 mod tracking;
@@ -88,6 +89,9 @@ impl Session {
         self.card.lull.restart();
         let done = self.attempt(work, plan).await;
         self.card.set_running(false);
+        if self.state.mislaid.is_some() {
+            self.find_schema_again();
+        }
         done
     }
 
@@ -184,6 +188,9 @@ impl Session {
     async fn refused(&mut self, lease: &Lease, error: &[u8], attempts: &mut Attempts) -> Result<Next, Gone> {
         let primary = self.worker.shared.view.load().primary().is_some_and(|node| node.index == lease.node);
         if primary || attempts.on_primary {
+            if self.mislay_schema(error) {
+                return Ok(Next::Again);
+            }
             self.client.send(error).await?;
             return Ok(Next::Done);
         }
