@@ -196,6 +196,7 @@ impl Executor {
         match request.action.clone() {
             Action::ReplacePrimary => self.replace_primary(request, None),
             Action::Switchover(id) => self.switch_over(request, id),
+            Action::Adopt(id) => self.adopt(&request, &id),
             Action::TakeOut(id) => self.take_out(&id),
             Action::Rejoin(id) => self.rejoin(request, id),
             Action::ScaleOut(id) => self.scale_out(request, id),

@@ -19,6 +19,12 @@ impl Executor {
                 let primary = topology.primary().map(|primary| &primary.node.id);
                 board.alive(id) && primary != Some(id) && topology.get(id).is_some()
             }
+            Action::Adopt(id) => {
+                let writable =
+                    board.sight(id).and_then(|sight| sight.facts).is_some_and(|facts| !facts.read_only);
+                let primary = topology.primary().map(|primary| &primary.node.id);
+                board.alive(id) && writable && primary != Some(id)
+            }
             Action::TakeOut(id) => {
                 let out = matches!(topology.state(id), None | Some(NodeState::Down | NodeState::Disabled));
                 !out && !board.alive(id)
@@ -88,7 +94,7 @@ impl Free {
         let Self { promoting, changing, scaling, primary } = self;
         match action {
             Action::TakeOut(_) | Action::Disable(_) => true,
-            Action::ReplacePrimary => !promoting,
+            Action::ReplacePrimary | Action::Adopt(_) => !promoting,
             Action::Switchover(_) => !promoting && !scaling,
             Action::Rejoin(_) | Action::Enable(_) => !promoting && primary,
             Action::ScaleOut(_) => !promoting && !scaling && primary,

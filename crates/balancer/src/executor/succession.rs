@@ -15,7 +15,7 @@ use super::scale;
 use super::topology;
 use crate::event::EventKind;
 use crate::failover::reign::Reign;
-use crate::request::{Priority, Request};
+use crate::request::{Action, Priority, Request};
 use crate::view::NodeState;
 
 /// A primary that was lost.
@@ -93,7 +93,31 @@ impl Executor {
         Some(Election { holder, electorate, bystanders, wanted, meter, perhaps_told, reign, unproven, end })
     }
 
+    /// Others have made this node the primary. Nothing is done to any node.
+    pub(super) fn adopt(&mut self, request: &Request, id: &NodeId) {
+        let loss = self.loss.take();
+        self.cancel(|_| true, "the primary is another one");
+        self.parts.topology.crown(id, |_| true);
+        let away = loss.map_or(0, |loss| loss.first.elapsed().as_millis());
+        let detail = format!("by others; writes had no primary for {away} ms");
+        self.parts.events.tell(EventKind::Promoted, Some(id), request.cause.as_str(), detail);
+        self.publish();
+    }
+
+    /// What an operator may ask for where nodes are only observed: that the one which he has opened is taken for the
+    /// primary.
+    fn adopt_or_refuse(&mut self, request: Request, id: NodeId, why: &str) {
+        let adopt = Request { action: Action::Adopt(id.clone()), ..request.clone() };
+        match self.sensible(&adopt) && self.parts.topology.primary().is_none() {
+            true => self.adopt(&adopt, &id),
+            false => self.fail(&request, Some(&id), why),
+        }
+    }
+
     pub(super) fn switch_over(&mut self, request: Request, to: NodeId) {
+        if let Some(why) = self.parts.nodes.observed() {
+            return self.adopt_or_refuse(request, to, why);
+        }
         let Some(primary) = self.parts.topology.primary() else {
             // Whoever asked while the primary was well did not mean to do without what the missing ones may have.
             if self.loss.as_ref().is_some_and(|loss| request.at <= loss.sure) {

@@ -24,6 +24,13 @@ pub enum Diagnosis {
     },
     /// The primary came back and nobody may take its place by itself.
     PrimaryReturned(NodeId),
+    /// Where others decide it: this node is the primary now.
+    Found {
+        /// Which one.
+        node: NodeId,
+        /// What was seen.
+        evidence: String,
+    },
     /// A node in the view is dead.
     Dead {
         /// Which one.
@@ -53,6 +60,7 @@ impl Diagnosis {
             Self::PrimaryReturned(node) => {
                 Request::new(Action::Switchover(node), "the primary answers again")
             }
+            Self::Found { node, evidence } => Request::new(Action::Adopt(node), evidence),
             Self::Dead { node, evidence } => Request::new(Action::TakeOut(node), evidence),
             Self::Returned { node } => Request::new(Action::Rejoin(node), "it answers again"),
             Self::Astray { node, evidence } => Request::new(Action::Rejoin(node), evidence),
@@ -64,10 +72,14 @@ impl Diagnosis {
 /// replaced, without it only taken out.
 pub fn diagnose(view: &ClusterView, sights: &[Sight], since: Instant, automatic: bool) -> Vec<Diagnosis> {
     let look = Look { view, sights, since, automatic };
-    let primary = look.primary();
-    let rest =
-        view.nodes.iter().filter(|node| node.role != Role::Primary).filter_map(|node| look.follower(node));
-    primary.into_iter().chain(rest).collect()
+    look.primary().into_iter().chain(followers(view, sights, since)).collect()
+}
+
+/// What is wrong with those that are not the primary.
+pub(super) fn followers(view: &ClusterView, sights: &[Sight], since: Instant) -> Vec<Diagnosis> {
+    let look = Look { view, sights, since, automatic: false };
+    let nodes = view.nodes.iter().filter(|node| node.role != Role::Primary);
+    nodes.filter_map(|node| look.follower(node)).collect()
 }
 
 struct Look<'a> {

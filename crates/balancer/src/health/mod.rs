@@ -166,7 +166,7 @@ impl Board {
         let Some(place) = places.get_mut(index) else { return false };
         let observation = match &answer {
             Answer::Facts(..) => Observation::Answered,
-            Answer::Overloaded(_) | Answer::Denied(_) => Observation::Busy,
+            Answer::Overloaded(_) | Answer::Denied(_) | Answer::Unfit(_) => Observation::Busy,
             Answer::Refused(_) => Observation::Refused,
             Answer::Broken(_) => Observation::Broken,
             Answer::Silent => Observation::Silent,

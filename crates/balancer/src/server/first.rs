@@ -93,7 +93,7 @@ async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
         .await;
         let waits = config.nodes.iter().zip(&answers).map(|(node, answer)| wait_for(node.candidate, answer));
         let waiting = waits.max().unwrap_or_default();
-        let denied = answers.iter().any(|answer| matches!(answer, Answer::Denied(_)));
+        let denied = answers.iter().any(|answer| matches!(answer, Answer::Denied(_) | Answer::Unfit(_)));
         if began.elapsed() < waiting && !denied {
             sleep(Duration::from_millis(100)).await;
             continue;
@@ -103,6 +103,7 @@ async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
         for (id, answer) in ids.into_iter().zip(answers) {
             match answer {
                 Answer::Denied(reason) => return Err(StartError::Denied { node: id, reason }),
+                Answer::Unfit(reason) => return Err(StartError::Unfit { node: id, reason }),
                 Answer::Facts(facts, _) => found.push((id, Some(facts))),
                 other => {
                     why.push(format!("{id}: {other:?}"));

@@ -7,7 +7,7 @@ use super::client::Gone;
 use super::execute::Work;
 use super::prepared::{self, Refused, Statement};
 use crate::pool::statements::Text;
-use crate::route::Plan;
+use crate::route::{Plan, Route};
 use crate::sql::classify::{Kind, Marks};
 use crate::wire::packet::Malformed;
 use crate::wire::prepared as packet;
@@ -68,18 +68,18 @@ impl Session {
         self.client.error(1835, "HY000", "Malformed communication packet").await
     }
 
-    /// COM_STMT_EXECUTE, or MariaDB's for many rows.
-    pub(super) async fn execute(&mut self, bulk: bool) -> Result<(), Gone> {
+    /// COM_STMT_EXECUTE, or MariaDB's for many rows; `routed`: it has been decided just now where it goes.
+    pub(super) async fn execute(&mut self, bulk: bool, routed: Option<Route>) -> Result<(), Gone> {
         let Ok(id) = self.statement_id() else { return self.malformed().await };
         let payload = self.client.payload();
         let short = payload.len() < if bulk { packet::BULK_HEAD } else { packet::HEAD };
+        if short {
+            return self.malformed().await;
+        }
         let given_to = if bulk { "mysqld_stmt_bulk_execute" } else { "mysqld_stmt_execute" };
         let Some(statement) = self.prepared.get_mut(id) else {
             return self.unknown_statement(id, given_to).await;
         };
-        if short {
-            return self.malformed().await;
-        }
         match packet::types(payload, bulk, statement.parameters) {
             Ok(Some(types)) if types != statement.types => {
                 statement.types = types.to_vec();
@@ -100,7 +100,7 @@ impl Session {
             };
         }
         let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
-        self.perform(work, plan).await?;
+        self.perform_routed(work, plan, routed).await?;
         self.prepared.forget_long_data(id);
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Session {
             return Ok(Look::Found(lease, Hold::Lent));
         }
         let generation = view.generation;
-        let route = self.route(plan, attempts, &view);
+        let route = attempts.routed.take().unwrap_or_else(|| self.route(plan, attempts, &view));
         if self.reads.explain {
             self.keep_decision(plan, route, &view);
         }
@@ -90,7 +90,7 @@ impl Session {
     async fn catch_up(&mut self, plan: &Plan, mut lease: Lease, attempts: &mut Attempts) -> Look {
         let node = lease.node;
         let mut prelude = Prelude::default();
-        self.ask_to_wait(plan, &mut prelude);
+        self.ask_to_wait(plan, &lease, &mut prelude);
         match send_behind(&mut lease, prelude, &[], false).await {
             Ok(()) => {
                 self.has_applied(plan, &lease);
@@ -104,7 +104,7 @@ impl Session {
         Look::Again
     }
 
-    fn route(&self, plan: &Plan, attempts: &Attempts, view: &ClusterView) -> Route {
+    pub(super) fn route(&self, plan: &Plan, attempts: &Attempts, view: &ClusterView) -> Route {
         let mut wanted = *plan;
         if attempts.on_primary {
             wanted.marks = wanted.marks.with(Marks::PRIMARY);
@@ -151,9 +151,9 @@ impl Session {
     }
 
     /// Adds the wait for what the session's reads need.
-    pub(super) fn ask_to_wait(&self, plan: &Plan, prelude: &mut Prelude) {
+    pub(super) fn ask_to_wait(&self, plan: &Plan, lease: &Lease, prelude: &mut Prelude) {
         let promise = self.reads.promise(plan, &self.state.last_write);
-        prelude.wait_for(promise.needs, promise.wait);
+        prelude.wait_for(promise.needs, promise.wait, lease.greeting.is_mysql());
     }
 
     /// Notes that the node has applied what the session's reads need.
@@ -219,7 +219,7 @@ impl Look {
 }
 
 /// Whether only the primary will do, whatever the session's state is: such a statement does not overtake those in line.
-fn needs_primary(plan: &Plan) -> bool {
+pub(super) fn needs_primary(plan: &Plan) -> bool {
     match plan.kind {
         Kind::Write | Kind::Begin { read_only: false } => true,
         Kind::Read => plan.marks.any(Marks::PRIMARY),

@@ -43,7 +43,7 @@ impl Seen {
     }
 
     /// Takes in what an OK packet tells.
-    pub(super) fn take(&mut self, packet: &OkPacket<'_>, before: &Rc<Image>) {
+    pub fn take(&mut self, packet: &OkPacket<'_>, before: &Rc<Image>) {
         self.status = Some(packet.status & !status::SESSION_STATE_CHANGED);
         self.warnings = self.warnings.saturating_add(packet.warnings);
         if packet.last_insert_id != 0 {
@@ -51,7 +51,7 @@ impl Seen {
         }
         for change in reply::changes(packet.changes) {
             match change {
-                Change::Variable(b"last_gtid", value) => self.written(value),
+                Change::Variable(b"last_gtid", value) | Change::Gtids(value) => self.written(value),
                 Change::Variable(b"session_track_system_variables", value) => self.untracked = value != b"*",
                 Change::Variable(name, value) => {
                     let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
@@ -67,6 +67,12 @@ impl Seen {
                 }
             }
         }
+    }
+
+    /// A result has ended with EOF, which tells a status and no changes.
+    pub(super) fn end_untold(&mut self, told: u16) {
+        self.status = Some(told & !status::SESSION_STATE_CHANGED);
+        self.untold = true;
     }
 
     fn written(&mut self, text: &[u8]) {
