@@ -186,7 +186,7 @@ impl Executor {
             sure.saturating_duration_since(first).as_millis(),
             now.saturating_duration_since(first).as_millis(),
         );
-        self.parts.topology.reign = Some(Reign { from: *at, server: *server });
+        self.parts.topology.reign = Reign::new(*at, *server);
         self.parts.topology.unproven = false;
         if lost {
             // Nobody has more, or an operator has decided to do without; of the rest clients may have been told.

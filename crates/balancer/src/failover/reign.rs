@@ -18,6 +18,11 @@ pub struct Reign {
 }
 
 impl Reign {
+    /// Of a primary that began with `from`; `None` where its `server_id` is not known.
+    pub fn new(from: u64, server: u32) -> Option<Self> {
+        (server != 0).then_some(Self { from, server })
+    }
+
     /// Whether a node has gone another way: it has a transaction that was written in this time by somebody else, which no
     /// client of the primary was told of.
     pub fn excludes(&self, received: &GtidPosition) -> bool {
@@ -77,6 +82,12 @@ mod tests {
 
     fn position(text: &str) -> GtidPosition {
         text.parse().expect("a position")
+    }
+
+    #[test]
+    fn without_a_servers_number_nothing_is_known_of_a_reign() {
+        assert_eq!(Reign::new(100, 0), None);
+        assert_eq!(Reign::new(100, 2), Some(Reign { from: 100, server: 2 }));
     }
 
     #[test]

@@ -36,8 +36,11 @@ fn facts(status: Status) -> Facts {
     let following = status.follows.map(|follows| Following {
         source: follows.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, follows.port)),
         received: follows.received,
-        // The admin room does not tell connecting from stopped; only the probe does.
-        receiving: if follows.io_running { Receiving::Connected } else { Receiving::Connecting },
+        receiving: match (follows.io_running, follows.io_stopped) {
+            (true, _) => Receiving::Connected,
+            (_, true) => Receiving::Stopped,
+            _ => Receiving::Connecting,
+        },
         applying: follows.sql_running,
         diverged: follows.last_errno == DIVERGED,
         error: follows.last_error,

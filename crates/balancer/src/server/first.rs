@@ -187,7 +187,7 @@ fn reign(facts: Option<&Facts>, primary: &Primary, saved: &Saved) -> Option<Reig
     let serves = matches!(primary, Primary::Serves(_));
     let now = || {
         let Facts { server, applied, .. } = facts.filter(|_| serves)?;
-        Some(Reign { from: applied.sequence(0), server: *server })
+        Reign::new(applied.sequence(0), *server)
     };
     saved.reign.filter(fits).or_else(now)
 }

@@ -57,6 +57,8 @@ pub struct Follows {
     pub port: u16,
     /// Whether it is connected and receives (`Yes`; not `Connecting`).
     pub io_running: bool,
+    /// Whether it does not even try to (`No`): it was told to stop, or met an error that it cannot get over.
+    pub io_stopped: bool,
     /// Whether it applies.
     pub sql_running: bool,
     /// So many seconds late each transaction is applied on purpose (`SQL_Delay`).
@@ -122,6 +124,7 @@ pub async fn follows(admin: &mut Admin) -> Result<Option<Follows>, AdminError> {
         host: text("Master_Host"),
         port: field(&row, "Master_Port").unwrap_or_default(),
         io_running: text("Slave_IO_Running") == "Yes",
+        io_stopped: text("Slave_IO_Running") == "No",
         sql_running: text("Slave_SQL_Running") == "Yes",
         delay_s: field(&row, "SQL_Delay").unwrap_or_default(),
         received: parsed(admin, WHAT, &text("Gtid_IO_Pos"))?,
