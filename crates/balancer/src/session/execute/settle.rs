@@ -1,5 +1,6 @@
 //! After the answer: what it told is taken in, and the connection given back or kept.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -34,7 +35,7 @@ impl Session {
             self.carry_variables(work, plan, &mut seen);
         }
         let stays = self.state.take(plan, ran, &mut seen, &mut lease);
-        let tended = match self.tend(&mut lease, work, plan, &seen).await {
+        let tended = match self.tend(&mut lease, work, plan, &seen, ran).await {
             Ok(()) if ran && self.reads.level(plan) == Consistency::Monotonic => {
                 self.note_read(&mut lease, plan, &seen, stays).await
             }
@@ -104,6 +105,7 @@ impl Session {
         work: Work,
         plan: &Plan,
         seen: &Seen,
+        ran: bool,
     ) -> Result<(), AskError> {
         if let (Work::Prepare(id), Some(prepared)) = (work, seen.prepared) {
             let text =
@@ -123,6 +125,12 @@ impl Session {
         }
         if seen.error.is_some() {
             return Ok(());
+        }
+        if plan.marks.any(Marks::SCHEMAS) && ran {
+            let view = self.worker.shared.view.load();
+            for node in &view.nodes {
+                node.meter.schemas.fetch_add(1, Relaxed);
+            }
         }
         if plan.marks.any(Marks::COLLATION) {
             self.learn_collation(lease).await?;
