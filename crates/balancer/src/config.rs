@@ -271,12 +271,25 @@ pub struct Failover {
     pub hold_ms: u64,
     /// A promotion that has not finished by then is undone.
     pub limit_ms: u64,
+    /// What a client is told of a write whose answer was lost.
+    pub outcomes: Outcomes,
 }
 
 impl Default for Failover {
     fn default() -> Self {
-        Self { automatic: true, hold_ms: 10_000, limit_ms: 10_000 }
+        Self { automatic: true, hold_ms: 10_000, limit_ms: 10_000, outcomes: Outcomes::Tell }
     }
+}
+
+/// What a client is told of a write whose answer was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcomes {
+    /// That its outcome is unknown.
+    #[default]
+    Tell,
+    /// What became of it: each transaction leaves a row in a table of the balancer's, and the primary is asked for it.
+    Ask,
 }
 
 /// Scaling. Defaults as promised: window 60 s, out above 400 ms, in below 50 ms, two serving nodes at least.

@@ -23,6 +23,7 @@ pub mod executor;
 pub mod failover;
 pub mod health;
 pub mod nodes;
+pub mod outcome;
 pub mod pool;
 pub mod request;
 pub mod route;

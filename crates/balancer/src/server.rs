@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::NodeId;
+use cluster::{AdminError, NodeId};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::guard::Token;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Outcomes};
 use crate::control::Handle;
 use crate::dataplane::{self, DataPlane};
 use crate::elastic::{self, Thought, Watcher};
@@ -29,7 +29,7 @@ use crate::nodes::Nodes;
 use crate::nodes::servers::Servers;
 use crate::tls::{self, Certificates, TlsError};
 use crate::view::{ClusterView, ViewCell};
-use crate::{accounts, admin, failover};
+use crate::{accounts, admin, failover, outcome};
 
 mod first;
 
@@ -114,6 +114,9 @@ pub enum StartError {
         /// What was seen.
         other: String,
     },
+    /// The table in which commits leave their marks cannot be made.
+    #[error("failover.outcomes = \"ask\": {0}")]
+    Outcomes(String),
     /// No node takes writes, and promoting one blindly could lose data.
     #[error("no node is writable ({0}): open the one with the newest data (SET GLOBAL read_only=OFF)")]
     NoPrimary(String),
@@ -170,6 +173,9 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
     let memory = config.state_file.clone().map_or(Memory::Nowhere, Memory::File);
     let stop = stop.child_token();
     let mut control = Control::start(&config, nodes, memory, &stop).await.inspect_err(|_| stop.cancel())?;
+    if config.failover.outcomes == Outcomes::Ask {
+        make_outcomes(&config, &control, &stop).await.inspect_err(|_| stop.cancel())?;
+    }
     let listen = |what, address| move |source| StartError::Listen { what, address, source };
     let (view, certificates) = (control.handle.view.clone(), control.handle.certificates.clone());
     let plane = dataplane::start_with(config.clone(), certificates, view, control.sightings, stop.clone())
@@ -200,6 +206,22 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
         tasks: control.tasks,
         stop,
     })
+}
+
+/// Has the table made that commits leave their marks in, and looked after.
+async fn make_outcomes(
+    config: &Arc<Config>,
+    control: &Control,
+    stop: &CancellationToken,
+) -> Result<(), StartError> {
+    let view = control.handle.view.clone();
+    let primary = view.load().primary().map(|node| node.id.clone());
+    if let Some(primary) = primary {
+        let reason = |error: AdminError| StartError::Outcomes(error.to_string());
+        outcome::make(config, &primary).await.map_err(reason)?;
+    }
+    control.tasks.spawn(stop.clone().run_until_cancelled_owned(outcome::keep(config.clone(), view)));
+    Ok(())
 }
 
 /// The control plane alone: all that looks after the nodes.

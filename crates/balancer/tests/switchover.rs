@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use balancer::config::Outcomes;
 use balancer::event::EventKind;
 use balancer::request::Action;
 use balancer::server;
@@ -58,8 +59,20 @@ async fn work(options: OptsBuilder, number: u32, tally: Arc<Tally>) -> Result<u3
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn planned_changes_of_the_primary_fail_no_statement() {
+    println!("{}", change_the_primary(Outcomes::Tell).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_where_commits_leave_marks_and_writes_are_put_into_transactions() {
+    println!("{}", change_the_primary(Outcomes::Ask).await);
+}
+
+/// In words, what it took.
+async fn change_the_primary(outcomes: Outcomes) -> String {
     let cluster = LocalCluster::for_tests(3).await.expect("a cluster");
-    let balancer = server::start(config(&cluster, &[]), CancellationToken::new()).await.expect("it starts");
+    let mut config = config(&cluster, &[]);
+    config.failover.outcomes = outcomes;
+    let balancer = server::start(config, CancellationToken::new()).await.expect("it starts");
     let shop = &cluster.accounts().shop;
     let mut first = Conn::new(session_options(balancer.address, shop)).await.expect("a session");
     let table = "CREATE TABLE tpcw.t (session INT, n INT, PRIMARY KEY (session, n))";
@@ -85,14 +98,12 @@ async fn planned_changes_of_the_primary_fail_no_statement() {
         let ended = timeout(PATIENCE, session).await.expect("in time").expect("no panic");
         written += ended.unwrap_or_else(|error| panic!("{error}: {:#?}", balancer.events.after(0)));
     }
-    for event in balancer.events.after(0).iter().filter(|event| event.kind == EventKind::Promoted) {
-        println!("{}", event.detail);
-    }
-    let (statements, longest) = (tally.statements.load(Relaxed), tally.longest_us.load(Relaxed));
-    println!(
-        "{CHANGES} changes, {statements} statements, 0 failed, longest wait {:.1} ms",
-        longest as f64 / 1e3
-    );
+    let events = balancer.events.after(0);
+    let promoted = events.iter().filter(|event| event.kind == EventKind::Promoted);
+    let details: Vec<&str> = promoted.map(|event| event.detail.as_str()).collect();
+    let (statements, longest) = (tally.statements.load(Relaxed), tally.longest_us.load(Relaxed) as f64 / 1e3);
+    let figures =
+        format!("{CHANGES} changes, {statements} statements, 0 failed, longest wait {longest:.1} ms");
     let address = cluster.node(&balancer.view.load().primary().expect("a primary").id).expect("known").server;
     let mut node = Admin::connect(address, shop, PATIENCE).await.expect("it answers");
     let rows: Vec<u32> = node.rows("SELECT COUNT(*) FROM tpcw.t").await.expect("it answers");
@@ -100,4 +111,5 @@ async fn planned_changes_of_the_primary_fail_no_statement() {
     first.disconnect().await.expect("it ends");
     balancer.shutdown().await;
     cluster.stop().await.expect("all stops");
+    format!("{}\n{figures}", details.join("\n"))
 }

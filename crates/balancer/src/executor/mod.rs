@@ -5,10 +5,11 @@
 //! the other jobs, whose nodes are put back where they were.
 //!
 //! The writer's own methods are in [`rules`] (what may begin), [`succession`] (the primary), [`service`] (all other nodes),
-//! [`crew`] (the jobs that run) and [`notice`] (what others see); what waits on nodes is in [`promote`], [`rejoin`] and
-//! [`scale`].
+//! [`crew`] (the jobs that run) and [`notice`] (what others see); what waits on nodes is in [`elect`], [`promote`],
+//! [`rejoin`] and [`scale`].
 
 mod crew;
+pub mod elect;
 pub mod job;
 mod notice;
 pub mod planted;

@@ -168,20 +168,14 @@ impl Look<'_> {
 
     /// In which way a follower does not follow.
     fn astray(&self, primary: &NodeView, facts: &Facts) -> Option<String> {
-        let Some(following) = &facts.following else {
-            return Some("it follows nobody".to_owned());
-        };
+        if let Some(stopped) = facts.stopped() {
+            return Some(stopped);
+        }
         if !facts.read_only {
             return Some("it is writable, and not the primary".to_owned());
         }
-        if !following.applying {
-            return Some(format!("it does not apply what it receives: {}", following.error));
-        }
-        if following.receiving == Receiving::Stopped {
-            return Some(format!("it does not receive: {}", following.error));
-        }
         // Nodes may know each other by other addresses than ours; only a known wrong one is wrong.
-        let source = following.source?;
+        let source = facts.following.as_ref()?.source?;
         let other = self.view.nodes.iter().find(|node| node.address == source && node.id != primary.id)?;
         Some(format!("it follows {}, which is not the primary", other.id))
     }
@@ -204,7 +198,7 @@ mod tests {
             error: String::new(),
             diverged: false,
         };
-        Facts { read_only: true, applied: Default::default(), following: Some(following), waits: false }
+        Facts { read_only: true, following: Some(following), ..Facts::default() }
     }
 
     /// n1 a serving primary, n2 and n3 serving replicas, n4 a candidate; all well.

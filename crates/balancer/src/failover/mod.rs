@@ -7,6 +7,7 @@
 pub mod diagnose;
 pub mod observe;
 pub mod plan;
+pub mod reign;
 
 use std::sync::Arc;
 use std::time::Duration;

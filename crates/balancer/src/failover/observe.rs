@@ -110,6 +110,7 @@ mod tests {
                 alive: !"-d".contains(letter),
                 lives: 0,
                 facts: Some(Facts {
+                    server: 0,
                     read_only: "crf".contains(letter),
                     applied: format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{last}").parse().unwrap(),
                     following: "rf".contains(letter).then_some(following),

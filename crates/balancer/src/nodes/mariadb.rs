@@ -14,7 +14,7 @@ const DIVERGED: u32 = 1236;
 
 /// All in one round trip. What was received is asked before what is applied, so that it can only be the older of both.
 const PROBE: &str = "SHOW SLAVE STATUS; SELECT @@global.read_only, @@global.gtid_current_pos, \
-    @@global.rpl_semi_sync_master_enabled";
+    @@global.rpl_semi_sync_master_enabled, @@global.server_id";
 
 /// The facts over a fresh connection.
 pub(super) async fn status(admin: &mut Admin) -> Result<Facts, AdminError> {
@@ -43,6 +43,7 @@ fn facts(status: Status) -> Facts {
         error: follows.last_error,
     });
     Facts {
+        server: status.server_id,
         read_only: status.read_only,
         applied: status.current,
         following,
@@ -54,13 +55,14 @@ fn facts(status: Status) -> Facts {
 pub(super) async fn probe(conn: &mut Conn) -> Result<Facts, Error> {
     let mut answers = conn.query_iter(PROBE).await?;
     let replication: Vec<Row> = answers.collect().await?;
-    let own: Vec<(String, Option<String>, String)> = answers.collect().await?;
+    let own: Vec<(String, Option<String>, String, u32)> = answers.collect().await?;
     answers.drop_result().await?;
-    let (read_only, applied, waits) = own.into_iter().next().unwrap_or_default();
+    let (read_only, applied, waits, server) = own.into_iter().next().unwrap_or_default();
     // A number up to 11.x, a word later.
     let on = |text: &str| !matches!(text, "0" | "OFF");
     let position = |text: Option<String>| text.unwrap_or_default().parse().unwrap_or_default();
     Ok(Facts {
+        server,
         read_only: on(&read_only),
         applied: position(applied),
         following: replication.first().map(following),

@@ -21,6 +21,8 @@ pub use link::operator;
 /// What a node says of itself at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// Its `server_id`: the middle part of the GTIDs of what is written on it.
+    pub server: u32,
     /// Whether it refuses writes of ordinary accounts.
     pub read_only: bool,
     /// How far its data has come (`gtid_current_pos`; MySQL: `gtid_executed`).
@@ -44,6 +46,16 @@ impl Facts {
     /// Whether both halves of its replication work.
     pub fn replicates(&self) -> bool {
         self.following.as_ref().is_some_and(|f| f.receiving == Receiving::Connected && f.applying)
+    }
+
+    /// Why it will not go on replicating by itself, for people; `None` while it does, or may as soon as it is connected.
+    pub fn stopped(&self) -> Option<String> {
+        match &self.following {
+            None => Some("it follows nobody".to_owned()),
+            Some(f) if !f.applying => Some(format!("it does not apply what it receives: {}", f.error)),
+            Some(f) if f.receiving == Receiving::Stopped => Some(format!("it does not receive: {}", f.error)),
+            Some(_) => None,
+        }
     }
 }
 

@@ -91,6 +91,8 @@ pub(super) async fn probe(conn: &mut Conn, version: (u16, u16, u16)) -> Result<F
         !name.contains("slave") && !name.contains("replica") && value == "ON"
     };
     Ok(Facts {
+        // No part of its GTIDs, and nobody here asks for it.
+        server: 0,
         read_only: matches!(&*read_only, "1" | "ON"),
         applied: position(&applied)?,
         following: following(&replication, &words)?,

@@ -103,6 +103,12 @@ impl Connection {
         self.ask(Command::Query, text, Expect::Result, LIMIT).await.map(drop)
     }
 
+    /// Runs a statement that returns no rows, and gives its OK packet.
+    pub async fn ok_to(&mut self, text: &[u8], limit: Duration) -> Result<Vec<u8>, AskError> {
+        let answer = self.ask(Command::Query, text, Expect::Result, limit).await?;
+        Ok(packets(&answer).next().unwrap_or_default().to_vec())
+    }
+
     /// Runs a statement that returns one row of one column; `None` for NULL or no row.
     pub async fn value(&mut self, text: &[u8], limit: Duration) -> Result<Option<String>, AskError> {
         let answer = self.ask(Command::Query, text, Expect::Result, limit).await?;

@@ -90,14 +90,22 @@ impl Session {
             }
             // Settings for a transaction that had not begun.
             Outcome::Untied if ties.is_empty() => self.rolled_back(node).await,
-            Outcome::Untied => {
-                let message = format!(
-                    "Connection was killed: {node} is gone, and with it what this session kept there (variables, temporary tables, locks); the statement changed nothing"
-                );
-                self.client.error(1927, "70100", &message).await
-            }
-            Outcome::Unknown => self.unknown(plan, work, passed_on, node).await,
+            Outcome::Untied => self.untied(node).await,
+            Outcome::Unknown => match self.asked_for_commit(ties).await? {
+                Some(true) => Ok(()),
+                Some(false) if in_transaction => self.rolled_back(node).await,
+                Some(false) => self.untied(node).await,
+                None => self.unknown(plan, work, passed_on, node).await,
+            },
         }
+    }
+
+    /// The statement changed nothing, but what the session kept on the connection is gone.
+    async fn untied(&mut self, node: &NodeId) -> Result<(), Gone> {
+        let message = format!(
+            "Connection was killed: {node} is gone, and with it what this session kept there (variables, temporary tables, locks); the statement changed nothing"
+        );
+        self.client.error(1927, "70100", &message).await
     }
 
     /// The statement was sent on a connection that was not the session's own, and its answer is missing.

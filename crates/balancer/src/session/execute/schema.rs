@@ -3,8 +3,6 @@
 //! A server lets such a session go on: `SELECT 1` and `USE` do not need the schema, and once it is there again it is the
 //! session's as before. A node connection cannot enter it, so the statement runs on one without a schema.
 
-use std::rc::Rc;
-
 use crate::pool::image::Image;
 use crate::session::Session;
 use crate::wire::reply::ErrPacket;
@@ -22,7 +20,7 @@ impl Session {
         }
         let mut image = Image::clone(&self.state.image);
         self.state.mislaid = image.schema.take();
-        self.state.image = Rc::new(image);
+        self.state.image = self.worker.images.one(image);
         true
     }
 
@@ -32,7 +30,7 @@ impl Session {
         let mislaid = self.state.mislaid.take();
         if self.state.image.schema.is_none() && self.tied.is_none() {
             let image = Image { schema: mislaid, ..Image::clone(&self.state.image) };
-            self.state.image = Rc::new(image);
+            self.state.image = self.worker.images.one(image);
         }
     }
 }

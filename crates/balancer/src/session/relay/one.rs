@@ -15,7 +15,7 @@ use crate::session::client::{Client, Gone};
 use crate::session::kill::TIME_UP;
 use crate::session::watch::{Interruption, News, Watch};
 use crate::wire::capabilities::{Capabilities, status};
-use crate::wire::packet::{HEADER, Malformed, put_header};
+use crate::wire::packet::{HEADER, Malformed, header, put_header};
 use crate::wire::reply::{self, ErrPacket, Expect, OkPacket, Prepared, Scanner, Step};
 use crate::wire::trackers::Trackers;
 
@@ -29,6 +29,8 @@ pub enum End {
     Whole,
     /// The node takes no writes: nothing was done, nothing passed on.
     ReadOnly,
+    /// It is this OK, as the client would be shown it; nothing has been passed on.
+    Held(Vec<u8>),
     /// The connection to the node broke.
     Broken(io::Error),
 }
@@ -40,6 +42,8 @@ pub struct Order {
     pub expect: Expect,
     /// Stop at an error that says that the node takes no writes.
     pub stop_at_read_only: bool,
+    /// An answer that is nothing but an OK is not passed on.
+    pub hold: bool,
     /// The client's id for the statement that is prepared.
     pub statement_id: u32,
 }
@@ -69,6 +73,7 @@ pub async fn relay(
         match met {
             Met::GoOn => {}
             Met::EndOfResult if relay.seen.more() => relay.scanner.next_result(),
+            Met::EndOfResult if relay.order.hold && relay.is_ok_alone() => return Ok(relay.held()),
             Met::EndOfResult | Met::LastPacket => {
                 relay.pass_on().await?;
                 return Ok(End::Whole);
@@ -77,6 +82,48 @@ pub async fn relay(
             Met::End(end) => return Ok(end),
         }
     }
+}
+
+/// Walks over what has come of an answer in one go: `true` if that is all of it, one result that ends well. Then
+/// `scanner.at` bytes may be passed on; otherwise nothing has been touched.
+pub fn is_whole(
+    connection: &mut Connection,
+    client: &Client,
+    seen: &mut Seen,
+    scanner: &mut Scanner,
+) -> bool {
+    match scanner.step(&connection.buffer) {
+        Ok(Step::Ok(range)) => {
+            let payload = &connection.buffer[range.start + HEADER..range.end];
+            let Ok(packet) = OkPacket::read(payload) else { return false };
+            if packet.status & status::MORE_RESULTS != 0 {
+                return false;
+            }
+            seen.take(&packet, &connection.image);
+            if packet.status & status::SESSION_STATE_CHANGED != 0 {
+                let shown = show(connection, client, &packet, payload[0]);
+                shorten(&mut connection.buffer, range.start, range.end, &shown);
+                scanner.at = range.start + HEADER + shown.len();
+            }
+            true
+        }
+        Ok(Step::Eof(range)) => {
+            let Ok(told) = reply::eof_status(&connection.buffer[range.start + HEADER..range.end]) else {
+                return false;
+            };
+            seen.end_untold(told);
+            told & status::MORE_RESULTS == 0
+        }
+        _ => false,
+    }
+}
+
+/// An OK packet as the client is shown it: `first` is its first byte.
+fn show(connection: &Connection, client: &Client, packet: &OkPacket<'_>, first: u8) -> Vec<u8> {
+    let tracks = client.capabilities.has(Capabilities::SESSION_TRACK);
+    // Otherwise the node tells what the client has asked for.
+    let trackers = if connection.is_tracked() { &client.trackers } else { &Trackers::All };
+    packet.for_client(first, tracks.then_some(trackers))
 }
 
 /// What a step over the answer has come to.
@@ -139,10 +186,7 @@ impl Relay<'_> {
         let Ok(packet) = OkPacket::read(payload) else { return Met::broken(Malformed::Short) };
         self.seen.take(&packet, &self.connection.image);
         if packet.status & status::SESSION_STATE_CHANGED != 0 {
-            let tracks = self.client.capabilities.has(Capabilities::SESSION_TRACK);
-            // Otherwise the node tells what the client has asked for.
-            let trackers = if self.connection.is_tracked() { &self.client.trackers } else { &Trackers::All };
-            let shown = packet.for_client(payload[0], tracks.then_some(trackers));
+            let shown = show(self.connection, self.client, &packet, payload[0]);
             shorten(&mut self.connection.buffer, range.start, range.end, &shown);
             self.scanner.at = range.start + HEADER + shown.len();
         }
@@ -152,10 +196,9 @@ impl Relay<'_> {
     /// A result ends in the old way.
     fn eof(&mut self, range: Range<usize>) -> Met {
         match reply::eof_status(&self.connection.buffer[range.start + HEADER..range.end]) {
-            Ok(told) => self.seen.status = Some(told & !status::SESSION_STATE_CHANGED),
+            Ok(told) => self.seen.end_untold(told),
             Err(error) => return Met::broken(error),
         }
-        self.seen.untold = true;
         Met::EndOfResult
     }
 
@@ -204,6 +247,17 @@ impl Relay<'_> {
         self.pass_on().await?;
         let passed = pass_file(self.connection, self.client).await?;
         Ok(passed.map_or_else(Met::Break, |()| Met::GoOn))
+    }
+
+    /// Whether one OK is all that there is.
+    fn is_ok_alone(&self) -> bool {
+        let first = header(&self.connection.buffer).map(|(length, _)| HEADER + length);
+        first == Some(self.scanner.at) && self.connection.buffer.get(HEADER) == Some(&0)
+    }
+
+    /// Takes the OK out.
+    fn held(&mut self) -> End {
+        End::Held(self.connection.buffer.split_to(self.scanner.at)[HEADER..].to_vec())
     }
 
     /// Sends what has been walked over.

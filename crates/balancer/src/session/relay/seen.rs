@@ -43,7 +43,7 @@ impl Seen {
     }
 
     /// Takes in what an OK packet tells.
-    pub(super) fn take(&mut self, packet: &OkPacket<'_>, before: &Rc<Image>) {
+    pub fn take(&mut self, packet: &OkPacket<'_>, before: &Rc<Image>) {
         self.status = Some(packet.status & !status::SESSION_STATE_CHANGED);
         self.warnings = self.warnings.saturating_add(packet.warnings);
         if packet.last_insert_id != 0 {
@@ -67,6 +67,12 @@ impl Seen {
                 }
             }
         }
+    }
+
+    /// A result has ended with EOF, which tells a status and no changes.
+    pub(super) fn end_untold(&mut self, told: u16) {
+        self.status = Some(told & !status::SESSION_STATE_CHANGED);
+        self.untold = true;
     }
 
     fn written(&mut self, text: &[u8]) {

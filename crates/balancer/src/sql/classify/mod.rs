@@ -113,7 +113,7 @@ impl Marks {
     }
 
     /// With `other`.
-    pub fn with(self, other: Self) -> Self {
+    pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
