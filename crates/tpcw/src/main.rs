@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod control;
 mod failure;
+mod front;
 mod interrupt;
 mod keeper;
 mod live;
