@@ -134,6 +134,15 @@ impl Connection {
         self.tracked
     }
 
+    /// Takes so many bytes off the front of what has come.
+    pub fn take_off(&mut self, length: usize) {
+        if length == self.buffer.len() {
+            self.buffer.clear();
+        } else {
+            self.buffer.advance(length);
+        }
+    }
+
     /// Whether nothing has come from the node since the last answer; between statements, news is the end of the
     /// connection. Asks the kernel only if it has reported something.
     pub fn is_quiet(&mut self) -> bool {

@@ -4,6 +4,8 @@
 //! Schema and system variables are what the nodes themselves report after each statement (session tracking), so no SET of
 //! them has to be understood. User variables they do not report; what is more than `@name = literal` ties the session.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
@@ -164,6 +166,26 @@ impl Image {
     }
 }
 
+/// The images of one thread, one copy of each: whether two are the same is told by where they lie.
+#[derive(Debug, Default)]
+pub struct Images(RefCell<HashSet<Rc<Image>>>);
+
+impl Images {
+    /// The one copy of an image.
+    pub fn one(&self, image: Image) -> Rc<Image> {
+        let mut known = self.0.borrow_mut();
+        if let Some(known) = known.get(&image) {
+            return known.clone();
+        }
+        if known.len() >= 256 && known.len().is_power_of_two() {
+            known.retain(|image| Rc::strong_count(image) > 1);
+        }
+        let image = Rc::new(image);
+        known.insert(image.clone());
+        image
+    }
+}
+
 /// Whether a variable that a node reports is part of the state that is carried over.
 pub fn is_carried(name: &str) -> bool {
     let never = [
@@ -255,6 +277,17 @@ mod tests {
         assert_eq!(here.to_prepare(&image(None, &[])), None, "sql_mode cannot be unset");
         let zone = image(Some("tpcw"), &[("time_zone", "+01:00")]);
         assert_eq!(zone.to_prepare(&image(None, &[])), Some(zone.clone()));
+    }
+
+    #[test]
+    fn there_is_one_copy_of_each_and_those_out_of_use_are_forgotten() {
+        let images = Images::default();
+        let one = images.one(image(Some("tpcw"), &[]));
+        assert!(Rc::ptr_eq(&one, &images.one(image(Some("tpcw"), &[]))));
+        assert!(!Rc::ptr_eq(&one, &images.one(image(Some("other"), &[]))));
+        (0..1000).for_each(|n| drop(images.one(image(Some(&n.to_string()), &[]))));
+        assert!(images.0.borrow().len() <= 513);
+        assert!(Rc::ptr_eq(&one, &images.one(image(Some("tpcw"), &[]))));
     }
 
     #[test]

@@ -37,6 +37,13 @@ impl Lease {
         Self { pooled: Some(pooled), pool }
     }
 
+    /// Gives it back as it was taken.
+    pub fn put_back(mut self) {
+        if let Some(pooled) = self.pooled.take() {
+            self.pool.give_back(pooled);
+        }
+    }
+
     /// Gives the connection back for others to use. `remembers`: its owner may ask about its last statement. One that does
     /// not tell its changes as all others do is closed.
     pub fn release(mut self, owner: u32, remembers: bool, now: Instant) {

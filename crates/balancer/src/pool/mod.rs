@@ -152,6 +152,14 @@ impl Pools {
         Some(Lease::new(found, pool))
     }
 
+    /// The idle connection that was used last, if it stands ready in the very state that is wanted.
+    pub fn try_take_ready(&self, node: &NodeView, want: Want<'_>) -> Option<Lease> {
+        let nodes = self.nodes.borrow();
+        let pool = nodes.get(node.index)?.as_ref()?;
+        let pooled = pool.queue.lets_pass().then(|| pool.take_ready(node.epoch, want)).flatten()?;
+        Some(Lease::new(pooled, pool.clone()))
+    }
+
     /// The very connection with this serial number, if it is idle, fits, and nobody but `owner` has used it since.
     pub fn try_take_serial(&self, node: &NodeView, serial: u64, key: &Key, owner: u32) -> Option<Lease> {
         let pool = self.pool(node.index, &node.id);

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::{Rc, Weak};
 
 use super::image::Image;
@@ -70,10 +71,35 @@ pub struct OnNode {
     used: u64,
 }
 
+/// Spreads numbers that are given out one after the other; nobody outside chooses them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+}
+
+/// A map by numbers that are given out one after the other.
+pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<ByNumber>>;
+
 /// The statements prepared on one connection.
 #[derive(Debug, Default)]
 pub struct Statements {
-    known: HashMap<u64, (Rc<Text>, OnNode)>,
+    known: NumberMap<u64, (Rc<Text>, OnNode)>,
     clock: u64,
 }
 

@@ -99,14 +99,19 @@ impl Alarm {
         }
     }
 
-    /// What has been called for, once; otherwise the task that polls is woken when it is.
-    pub fn rung(&self, context: &Context<'_>) -> Option<Call> {
+    /// Whether something has been called for and not been looked at; otherwise the task that polls is woken when it is.
+    pub fn is_ringing(&self, context: &Context<'_>) -> bool {
         if !self.armed.get() {
             // A session is one task all its life, so once is enough until somebody has rung.
             self.bell.waker.register(context.waker());
             self.armed.set(true);
         }
-        if self.bell.call.load(Ordering::Relaxed) == 0 {
+        self.is_rung()
+    }
+
+    /// What has been called for, once; otherwise the task that polls is woken when it is.
+    pub fn rung(&self, context: &Context<'_>) -> Option<Call> {
+        if !self.is_ringing(context) {
             return None;
         }
         self.armed.set(false);

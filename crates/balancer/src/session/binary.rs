@@ -7,7 +7,7 @@ use super::client::Gone;
 use super::execute::Work;
 use super::prepared::{self, Refused, Statement};
 use crate::pool::statements::Text;
-use crate::route::Plan;
+use crate::route::{Plan, Route};
 use crate::sql::classify::{Kind, Marks};
 use crate::wire::packet::Malformed;
 use crate::wire::prepared as packet;
@@ -68,8 +68,8 @@ impl Session {
         self.client.error(1835, "HY000", "Malformed communication packet").await
     }
 
-    /// COM_STMT_EXECUTE, or MariaDB's for many rows.
-    pub(super) async fn execute(&mut self, bulk: bool) -> Result<(), Gone> {
+    /// COM_STMT_EXECUTE, or MariaDB's for many rows; `routed`: it has been decided just now where it goes.
+    pub(super) async fn execute(&mut self, bulk: bool, routed: Option<Route>) -> Result<(), Gone> {
         let Ok(id) = self.statement_id() else { return self.malformed().await };
         let payload = self.client.payload();
         let short = payload.len() < if bulk { packet::BULK_HEAD } else { packet::HEAD };
@@ -100,7 +100,7 @@ impl Session {
             };
         }
         let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
-        self.perform(work, plan).await?;
+        self.perform_routed(work, plan, routed).await?;
         self.prepared.forget_long_data(id);
         Ok(())
     }

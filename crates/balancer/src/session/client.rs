@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 
@@ -45,6 +45,17 @@ pub enum Gone {
     /// It said goodbye, or it had to be sent away.
     #[error("the session is over")]
     Over,
+}
+
+/// What [`Client::poll_command`] has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A whole command.
+    Command,
+    /// It needs a buffer, and all sessions together hold too much already.
+    TooMuch,
+    /// Anything else, which [`Client::receive`] deals with.
+    Otherwise,
 }
 
 /// A connected client.
@@ -96,6 +107,35 @@ impl Client {
         self.stream.is_secure()
     }
 
+    /// What [`Client::receive`] does for a plain stream whose next command comes as it should, for who polls. The command
+    /// before has to be finished.
+    pub fn poll_command(&mut self, context: &mut Context<'_>, limit: usize) -> Poll<Heard> {
+        if !self.stream.is_plain() || (self.large && self.buffer.is_empty()) {
+            return Poll::Ready(Heard::Otherwise);
+        }
+        loop {
+            match front(&self.buffer, Some(0), limit) {
+                Ok(Front::Whole(length, last)) => {
+                    self.command = length;
+                    self.sequence = last.wrapping_add(1);
+                    return Poll::Ready(Heard::Command);
+                }
+                Ok(Front::Partial) => {}
+                Ok(Front::TooLong) | Err(_) => return Poll::Ready(Heard::Otherwise),
+            }
+            match ready!(self.stream.poll_read(context, &mut self.buffer, ROOM)) {
+                Ok(true) if self.has_memory() => {}
+                Ok(true) => return Poll::Ready(Heard::TooMuch),
+                Ok(false) | Err(_) => return Poll::Ready(Heard::Otherwise),
+            }
+        }
+    }
+
+    /// Counts what the buffer holds; `false`: all sessions together hold too much.
+    fn has_memory(&mut self) -> bool {
+        self.buffer.capacity() <= BASE || self.held.set(self.buffer.capacity()).is_ok()
+    }
+
     /// Waits for a whole command whose packets count from `sequence`; it replaces the one before.
     pub async fn receive(&mut self, sequence: u8, limit: usize) -> Result<(), Gone> {
         self.finish_command();
@@ -131,7 +171,7 @@ impl Client {
                 Ok(false) => return Err(Gone::Over),
                 Err(error) => return Err(self.unreadable(sequence, error).await),
             }
-            if self.buffer.capacity() > BASE && self.held.set(self.buffer.capacity()).is_err() {
+            if !self.has_memory() {
                 self.sequence = sequence.wrapping_add(1);
                 self.out_of_memory().await?;
                 return Err(Gone::Over);
@@ -203,6 +243,9 @@ impl Client {
     /// Gives up the command under way.
     pub fn finish_command(&mut self) {
         let command = std::mem::take(&mut self.command);
+        if command == 0 {
+            return;
+        }
         self.buffer.advance(command);
         if self.buffer.is_empty() {
             // What has been advanced over counts as no capacity, and is there all the same.

@@ -22,17 +22,19 @@ pub mod state;
 pub mod watch;
 pub mod worker;
 
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use self::alarm::Alarm;
-use self::client::{Client, Gone};
-use self::execute::Work;
+use self::client::{Client, Gone, Heard};
 use self::execute::outcome::Marking;
+use self::execute::{First, Reached, Work};
 use self::login::LoggedIn;
 use self::lull::Deadline;
 use self::prepared::Prepared;
@@ -44,7 +46,7 @@ use self::worker::Worker;
 use crate::accounts::known::Known;
 use crate::pool::connect::Key;
 use crate::pool::image::Image;
-use crate::route::Plan;
+use crate::route::{Plan, Route};
 use crate::sql::classify::{Kind, Marks, classify_as};
 use crate::sql::lexer::may_halve_characters;
 use crate::wire::capabilities::Capabilities;
@@ -144,11 +146,8 @@ impl Session {
             capabilities: client.capabilities.and(Capabilities::SHARED),
             collation: logged_in.collation,
         };
-        let image = match logged_in.schema {
-            Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
-            None => worker.fresh.clone(),
-        };
-        let state = State::new(image, logged_in.collation);
+        let image = worker.images.one(Image { schema: logged_in.schema.map(Into::into), ..Image::default() });
+        let state = State::new(image, logged_in.collation, worker.images.clone());
         let reads = Reads::new(&worker.shared.config, &worker.shared.listeners[listener]);
         let prepared = Prepared::new(worker.shared.memory.clone());
         let alarm = worker.shared.registry.enter(client.id, &logged_in.account.name);
@@ -183,19 +182,34 @@ impl Session {
         let packet = limits.packet_bytes;
         let idle = (limits.idle_ms != 0).then_some(Duration::from_millis(limits.idle_ms));
         loop {
-            let lull = &self.card.lull;
-            lull.restart();
-            let receive = self.client.receive(0, packet);
-            let received = match idle.into_iter().chain(self.state.wait_timeout).min() {
-                None => self.alarm.unless_ended(receive).await,
-                Some(limit) => {
-                    let timed = Deadline::after(limit, lull).or(lull, receive);
-                    self.alarm.unless_ended(timed).await.flatten()
-                }
+            self.card.lull.restart();
+            self.client.finish_command();
+            let limit = idle.into_iter().chain(self.state.wait_timeout).min();
+            let heard = match limit {
+                None => poll_fn(|context| self.poll_command(context, packet)).await,
+                Some(_) => Heard::Otherwise,
             };
-            received.unwrap_or(Err(Gone::Over))?;
+            match heard {
+                Heard::Command => {}
+                Heard::Otherwise => self.receive(packet, limit).await?,
+                Heard::TooMuch => {
+                    self.client.sequence = 1;
+                    self.client.out_of_memory().await?;
+                    return Err(Gone::Over);
+                }
+            }
+            let (plan, routed) = match self.begin() {
+                First::Sent(mut short) => {
+                    let reached = poll_fn(|context| self.poll_short(&mut short, context)).await;
+                    if !matches!(reached, Reached::End) {
+                        self.end_long(short, reached).await?;
+                    }
+                    continue;
+                }
+                First::Long(plan, routed) => (plan, routed),
+            };
             match Command::of(self.client.payload()) {
-                Ok(Some(command)) => self.obey(command).await?,
+                Ok(Some(command)) => self.obey(command, plan, routed).await?,
                 Ok(None) => self.client.error(1047, "08S01", "Unknown command").await?,
                 Err(error) => {
                     self.client.error(1835, "HY000", "Malformed communication packet").await?;
@@ -205,11 +219,40 @@ impl Session {
         }
     }
 
-    async fn obey(&mut self, command: Command) -> Result<(), Gone> {
+    /// Waits for the next command; KILL, and the limit for idle clients, end the wait.
+    fn poll_command(&mut self, context: &mut Context<'_>, packet: usize) -> Poll<Heard> {
+        let heard = self.client.poll_command(context, packet);
+        if heard.is_pending() && self.alarm.is_ringing(context) {
+            return Poll::Ready(Heard::Otherwise);
+        }
+        heard
+    }
+
+    /// The same for whatever there is between client and session, and whatever comes.
+    async fn receive(&mut self, packet: usize, limit: Option<Duration>) -> Result<(), Gone> {
+        let lull = &self.card.lull;
+        let receive = self.client.receive(0, packet);
+        let received = match limit {
+            None => self.alarm.unless_ended(receive).await,
+            Some(limit) => {
+                let timed = Deadline::after(limit, lull).or(lull, receive);
+                self.alarm.unless_ended(timed).await.flatten()
+            }
+        };
+        received.unwrap_or(Err(Gone::Over))
+    }
+
+    /// Does what a command asks for. `plan` and `routed`: what is known of it already.
+    async fn obey(
+        &mut self,
+        command: Command,
+        plan: Option<Plan>,
+        routed: Option<Route>,
+    ) -> Result<(), Gone> {
         match command {
-            Command::Query => self.query().await,
-            Command::Execute => self.execute(false).await,
-            Command::BulkExecute => self.execute(true).await,
+            Command::Query => self.query(plan, routed).await,
+            Command::Execute => self.execute(false, routed).await,
+            Command::BulkExecute => self.execute(true, None).await,
             Command::Prepare => self.prepare().await,
             Command::CloseStatement => {
                 self.close_statement().await;
@@ -237,8 +280,7 @@ impl Session {
             Command::ResetConnection => {
                 self.learn_last_position().await;
                 let schema = self.state.image.schema.clone();
-                let image = Image { schema, ..Image::default() };
-                self.forget(if image.schema.is_some() { image.into() } else { self.worker.fresh.clone() });
+                self.forget(self.worker.images.one(Image { schema, ..Image::default() }));
                 self.client.ok(self.state.status).await
             }
             Command::ProcessKill => self.kill_command().await,
@@ -268,8 +310,8 @@ impl Session {
     }
 
     /// A text.
-    async fn query(&mut self) -> Result<(), Gone> {
-        let plan = self.plan_of_command();
+    async fn query(&mut self, plan: Option<Plan>, routed: Option<Route>) -> Result<(), Gone> {
+        let plan = plan.unwrap_or_else(|| self.plan_of_command());
         if plan.token && !self.take_hinted_token().await? {
             return Ok(());
         }
@@ -280,7 +322,7 @@ impl Session {
             Kind::Own(own) => self.own(own).await,
             Kind::Kill => self.kill_text().await,
             Kind::Read if plan.marks.any(Marks::OWN_ID) => self.own_id(plan).await,
-            _ => self.perform(Work::Command, plan).await,
+            _ => self.perform_routed(Work::Command, plan, routed).await,
         }
     }
 
@@ -322,7 +364,7 @@ impl Session {
         self.prepared.clear();
         self.client.trackers = Trackers::default();
         let last_write = std::mem::take(&mut self.state.last_write);
-        self.state = State::new(image, self.key.collation);
+        self.state = State::new(image, self.key.collation, self.worker.images.clone());
         self.state.last_write = last_write;
         let shared = &self.worker.shared;
         self.reads.reset(&shared.config, &shared.listeners[self.listener]);
@@ -354,11 +396,8 @@ impl Session {
         self.card.set_program(&self.attributes);
         self.key.account = self.account.id;
         self.key.collation = asked.collation.unwrap_or(self.key.collation);
-        let image = match asked.schema {
-            Some(schema) => Rc::new(Image { schema: Some(schema.into()), ..Image::default() }),
-            None => self.worker.fresh.clone(),
-        };
-        self.forget(image);
+        let image = Image { schema: asked.schema.map(Into::into), ..Image::default() };
+        self.forget(self.worker.images.one(image));
         if self.enter_schema().await? { Ok(()) } else { Err(Gone::Over) }
     }
 }

@@ -1,11 +1,10 @@
 //! A client's prepared statements: its ids, and all that is needed to run them on any connection.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::memory::{Held, Memory, OutOfMemory};
-use crate::pool::statements::Text;
+use crate::pool::statements::{NumberMap, Text};
 use crate::route::Plan;
 use crate::wire::packet::HEADER;
 use crate::wire::prepared::ID;
@@ -55,7 +54,7 @@ pub enum Refused {
 /// All of a session.
 #[derive(Debug)]
 pub struct Prepared {
-    statements: HashMap<u32, Statement>,
+    statements: NumberMap<u32, Statement>,
     last: u32,
     /// Texts and parts of parameters, in bytes.
     bytes: usize,
@@ -67,7 +66,7 @@ pub struct Prepared {
 impl Prepared {
     /// None yet.
     pub fn new(memory: Arc<Memory>) -> Self {
-        Self { statements: HashMap::new(), last: 0, bytes: 0, long_bytes: 0, held: Held::new(memory) }
+        Self { statements: NumberMap::default(), last: 0, bytes: 0, long_bytes: 0, held: Held::new(memory) }
     }
 
     /// Makes sure that so much more may be kept.
@@ -159,7 +158,7 @@ impl Prepared {
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.statements = HashMap::new();
+        self.statements = NumberMap::default();
         self.long_bytes = 0;
         self.count(0);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cluster::NodeId;
 use cluster::replication::gtid::GtidPosition;
 
-use crate::pool::image::Image;
+use crate::pool::image::{Image, Images};
 use crate::pool::lease::Lease;
 use crate::route::Plan;
 use crate::sql::classify::{Kind, Marks};
@@ -53,11 +53,12 @@ pub struct State {
     pub wait_timeout: Option<Duration>,
     /// How its texts are read otherwise.
     pub manner: Manner,
+    images: Rc<Images>,
 }
 
 impl State {
     /// The state after a login.
-    pub fn new(image: Rc<Image>, collation: u16) -> Self {
+    pub fn new(image: Rc<Image>, collation: u16, images: Rc<Images>) -> Self {
         Self {
             image,
             status: status::AUTOCOMMIT,
@@ -72,6 +73,7 @@ impl State {
             odd_texts: reads_oddly(collation),
             wait_timeout: None,
             manner: Manner::default(),
+            images,
         }
     }
 
@@ -132,7 +134,7 @@ impl State {
         if image.misreads_texts_since(&self.image) {
             self.ties = self.ties.with(Marks::VARIABLES);
         }
-        self.image = Rc::new(image);
+        self.image = self.images.one(image);
         lease.image = self.image.clone();
         self.wait_timeout = self.image.wait_timeout();
         self.odd_texts = reads_oddly(lease.key.collation) || self.image.reads_texts_oddly();
@@ -187,6 +189,16 @@ impl Tied {
     /// The lease itself: the session lets go of it.
     pub fn into_lease(mut self) -> Option<Lease> {
         self.lease.take()
+    }
+
+    /// The lease, to look at.
+    pub fn lease_mut(&mut self) -> Option<&mut Lease> {
+        self.lease.as_mut()
+    }
+
+    /// Keeps a lease that it has lent.
+    pub fn put_back(&mut self, lease: Lease) {
+        self.lease = Some(lease);
     }
 
     /// The lease again, to run a statement on; the node counts as pinned until `self` is dropped.

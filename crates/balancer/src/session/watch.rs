@@ -22,7 +22,7 @@ use crate::pool::connect::Connection;
 /// A client may say so much ahead of time; what more it says waits in the kernel.
 const AHEAD: usize = 64 << 10;
 /// A client is looked after when its statement has run for so many beats.
-const LONG: u32 = 2;
+pub const LONG: u32 = 2;
 /// A node that has been told to end a statement answers by then, or it is given up.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
 
@@ -61,16 +61,16 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Begins; a `limit` of 0 milliseconds is none. A client that has said more already wants it all done, even if it
+    /// Begins. A client that has said more already wants it all done, even if it
     /// is gone by then: it is not watched.
     pub fn begin(
         alarm: &'a Alarm,
         worker: &'a Worker,
         account: &'a Arc<Known>,
         client: &Client,
-        limit_ms: u64,
+        limit: Option<Duration>,
     ) -> Self {
-        let limit = (limit_ms > 0).then(|| Deadline::after(Duration::from_millis(limit_ms), &client.lull));
+        let limit = limit.map(|limit| Deadline::after(limit, &client.lull));
         Self { alarm, worker, account, limit, told: false, client_ended: client.ahead() > 0 }
     }
 

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::{FIRST_ID, Registry};
+use super::execute::allows_short;
 use super::line::Line;
 use super::logins::Logins;
 use super::memory::Memory;
@@ -29,7 +30,7 @@ use crate::config::{Config, Listener};
 use crate::outcome::Markers;
 use crate::pool::budget::Budgets;
 use crate::pool::connect::{Connection, Key, connect};
-use crate::pool::image::Image;
+use crate::pool::image::{Image, Images};
 use crate::pool::lease::Lease;
 use crate::pool::statements::Texts;
 use crate::pool::{Place, Pools, Want};
@@ -184,7 +185,11 @@ pub struct Worker {
     pub roster: Roster,
     /// Clients that have not logged in.
     pub logins: Logins,
-    /// The state of a fresh session; the same for all, so that comparing is cheap.
+    /// Whether no limit of time is so near that a short statement could reach it.
+    pub has_short_statements: bool,
+    /// The states that sessions are in, one copy of each, so that comparing is cheap.
+    pub images: Rc<Images>,
+    /// The state of a fresh session.
     pub fresh: Rc<Image>,
     random: RefCell<StdRng>,
     behind: RefCell<Vec<(usize, Instant)>>,
@@ -197,6 +202,7 @@ impl Worker {
     /// Begins on the thread that calls: starts the tasks that watch the view and close idle connections.
     pub fn start(number: usize, shared: Arc<Shared>) -> Rc<Self> {
         let mut random = seeded();
+        let images: Rc<Images> = Rc::default();
         let worker = Rc::new(Self {
             pools: Pools::new(
                 shared.config.clone(),
@@ -213,7 +219,10 @@ impl Worker {
             markers: Markers::new(random.next_u64()),
             roster: Roster::default(),
             logins: Logins::default(),
-            fresh: Rc::default(),
+            has_short_statements: allows_short(shared.config.limits.statement_ms)
+                && allows_short(shared.config.limits.read_ms),
+            fresh: images.one(Image::default()),
+            images,
             random: RefCell::new(random),
             behind: RefCell::default(),
             bound: Cell::new(0),

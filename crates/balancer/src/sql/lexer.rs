@@ -213,8 +213,33 @@ pub fn may_halve_characters(text: &[u8]) -> bool {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+    matches!(CLASSES[usize::from(byte)], Class::Letter | Class::Digit)
 }
+
+/// What a byte may begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Space,
+    Letter,
+    Digit,
+    Other,
+}
+
+/// By byte.
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0 => Class::Space,
+            b'0'..=b'9' => Class::Digit,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80..=0xFF => Class::Letter,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 impl<'a> Iterator for Lexer<'a> {
     type Item = Token<'a>;
@@ -222,8 +247,16 @@ impl<'a> Iterator for Lexer<'a> {
     fn next(&mut self) -> Option<Token<'a>> {
         loop {
             let byte = *self.text.get(self.at)?;
+            match CLASSES[usize::from(byte)] {
+                Class::Space => {
+                    self.at += 1;
+                    continue;
+                }
+                Class::Letter => return Some(Token::Word(self.take_while(is_word))),
+                Class::Digit => return Some(self.number()),
+                Class::Other => {}
+            }
             match (byte, self.peek(1)) {
-                (b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0, _) => self.at += 1,
                 (b'#', _) => self.skip_line(),
                 (b'-', b'-') if self.peek(2) <= b' ' || self.peek(2) == 0x7F => self.skip_line(),
                 (b'/', b'*') => {
@@ -235,9 +268,7 @@ impl<'a> Iterator for Lexer<'a> {
                     self.in_version_comment = false;
                     self.at += 2;
                 }
-                (b'0'..=b'9', _) => return Some(self.number()),
                 (b'.', b'0'..=b'9') => return Some(self.fraction()),
-                (byte, _) if is_word(byte) => return Some(Token::Word(self.take_while(is_word))),
                 (quote @ (b'`' | b'\'' | b'"'), _) => return Some(self.string(quote)),
                 (b'@', _) => return Some(self.variable()),
                 (b':', b'=') => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::route::Route;
 use crate::session::Session;
 use crate::session::line::Turn;
 
@@ -17,6 +18,8 @@ pub(super) struct Attempts {
     pub tried: u64,
     /// A replica refused it as a write: the primary may know better.
     pub on_primary: bool,
+    /// Where it goes, if that has been decided just now.
+    pub routed: Option<Route>,
     /// For the client, if nobody takes it.
     pub last_error: Option<String>,
     /// Set when the first attempt has failed; most statements never look at the clock for it.
@@ -28,6 +31,11 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    /// No attempt yet; where the first goes, if that has been decided just now.
+    pub fn first(routed: Option<Route>) -> Self {
+        Self { routed, ..Self::default() }
+    }
+
     fn until(&mut self, session: &Session) -> Instant {
         let hold = Duration::from_millis(session.worker.shared.config.failover.hold_ms);
         *self.until.get_or_insert_with(|| Instant::now() + hold)

@@ -45,7 +45,7 @@ impl Session {
             return Ok(Look::Found(lease, Hold::Lent));
         }
         let generation = view.generation;
-        let route = self.route(plan, attempts, &view);
+        let route = attempts.routed.take().unwrap_or_else(|| self.route(plan, attempts, &view));
         if self.reads.explain {
             self.keep_decision(plan, route, &view);
         }
@@ -104,7 +104,7 @@ impl Session {
         Look::Again
     }
 
-    fn route(&self, plan: &Plan, attempts: &Attempts, view: &ClusterView) -> Route {
+    pub(super) fn route(&self, plan: &Plan, attempts: &Attempts, view: &ClusterView) -> Route {
         let mut wanted = *plan;
         if attempts.on_primary {
             wanted.marks = wanted.marks.with(Marks::PRIMARY);
@@ -219,7 +219,7 @@ impl Look {
 }
 
 /// Whether only the primary will do, whatever the session's state is: such a statement does not overtake those in line.
-fn needs_primary(plan: &Plan) -> bool {
+pub(super) fn needs_primary(plan: &Plan) -> bool {
     match plan.kind {
         Kind::Write | Kind::Begin { read_only: false } => true,
         Kind::Read => plan.marks.any(Marks::PRIMARY),

@@ -10,6 +10,7 @@ mod monotonic;
 pub mod outcome;
 mod send;
 mod settle;
+mod short;
 mod tracking;
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,13 +19,15 @@ use tokio::time::Instant;
 
 use self::attempts::Attempts;
 use self::flight::Flight;
+use self::short::Begun;
+pub(super) use self::short::{First, Reached, allows_short};
 use super::Session;
 use super::client::Gone;
 use super::relay::seen::Seen;
 use super::state::Tied;
 use crate::pool::ask::AskError;
 use crate::pool::lease::Lease;
-use crate::route::{Context, Plan};
+use crate::route::{Context, Plan, Route};
 use crate::sql::classify::{Kind, Marks};
 use crate::telemetry::Sighting;
 
@@ -43,6 +46,13 @@ pub enum Work {
     Bulk(u32),
     /// The client's fetch of rows from the cursor of a prepared statement.
     Fetch(u32),
+}
+
+impl Work {
+    /// Whether a statement is run.
+    fn runs(self) -> bool {
+        !matches!(self, Self::Prepare(_) | Self::FieldList | Self::Fetch(_))
+    }
 }
 
 /// How the session came by a connection.
@@ -84,19 +94,34 @@ enum Next {
 impl Session {
     /// Runs a statement to its end: the client has been answered, one way or another.
     pub async fn perform(&mut self, work: Work, plan: Plan) -> Result<(), Gone> {
+        self.perform_routed(work, plan, None).await
+    }
+
+    /// The same of a statement of which it has been decided just now where it goes.
+    pub(super) async fn perform_routed(
+        &mut self,
+        work: Work,
+        plan: Plan,
+        routed: Option<Route>,
+    ) -> Result<(), Gone> {
         if self.state.lost.is_some() && !self.after_loss(&plan).await? {
             return Ok(());
         }
         self.card.set_running(true);
         self.card.lull.restart();
-        let done = self.attempt(work, plan).await;
+        let done = self.attempt(work, plan, Attempts::first(routed), None).await;
         self.card.set_running(false);
         done
     }
 
-    /// Tries it until it is done.
-    async fn attempt(&mut self, work: Work, plan: Plan) -> Result<(), Gone> {
-        let mut attempts = Attempts::default();
+    /// Tries it until it is done; the first attempt may be under way already.
+    async fn attempt(
+        &mut self,
+        work: Work,
+        plan: Plan,
+        mut attempts: Attempts,
+        mut begun: Option<Begun>,
+    ) -> Result<(), Gone> {
         loop {
             // Lives up to the end of the attempt: whoever drains the node sees no gap between two statements.
             let mut tied = self.tied.take();
@@ -104,18 +129,27 @@ impl Session {
             if was_tied && self.reads.explain {
                 self.keep_tied_decision(&plan, tied.as_ref().and_then(Tied::node));
             }
-            let (mut lease, hold) = match &mut tied {
-                Some(tied) => (tied.lend(), Hold::Tied),
-                None => match self.find(&plan, &mut attempts).await? {
-                    Some(found) => found,
-                    None => return Ok(()),
-                },
-            };
             let mut seen = Seen::default();
-            let fate = if self.is_to_be_marked(work, &plan) {
-                self.carry_out_marked(&mut lease, work, &plan, hold, &mut seen).await?
-            } else {
-                self.carry_out(&mut lease, work, &plan, hold, &mut seen).await?
+            let (lease, fate) = match begun.take() {
+                Some(mut begun) => {
+                    let fate = self.go_on(&mut begun, work, &plan, was_tied, &mut seen).await?;
+                    (begun.lease, fate)
+                }
+                None => {
+                    let (mut lease, hold) = match &mut tied {
+                        Some(tied) => (tied.lend(), Hold::Tied),
+                        None => match self.find(&plan, &mut attempts).await? {
+                            Some(found) => found,
+                            None => return Ok(()),
+                        },
+                    };
+                    let fate = if self.is_to_be_marked(work, &plan) {
+                        self.carry_out_marked(&mut lease, work, &plan, hold, &mut seen).await?
+                    } else {
+                        self.carry_out(&mut lease, work, &plan, hold, &mut seen).await?
+                    };
+                    (lease, fate)
+                }
             };
             let next = match fate {
                 Fate::Told => return Ok(()),

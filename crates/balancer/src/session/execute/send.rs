@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::flight::Flight;
 use super::{Fate, Hold, Work};
 use crate::pool::ask::AskError;
@@ -66,7 +68,20 @@ impl Session {
             flight.restart();
             self.is_set_up(lease, work, plan, hold);
         }
-        let answer = self.answer(lease, work, plan, tied, seen).await;
+        self.hear_out(lease, work, plan, tied, flight, seen).await
+    }
+
+    /// Passes the answer to a statement on that has been sent.
+    pub(super) async fn hear_out(
+        &mut self,
+        lease: &mut Lease,
+        work: Work,
+        plan: &Plan,
+        tied: bool,
+        flight: Flight,
+        seen: &mut Seen,
+    ) -> Result<Fate, Gone> {
+        let answer = self.answer(lease, work, plan, tied, flight.since(), seen).await;
         // Whoever leaves in the middle leaves nothing running.
         let answer =
             answer.inspect_err(|_| kill::at_node_later(&self.worker, Thread::of(lease, &self.account)))?;
@@ -86,15 +101,17 @@ impl Session {
         })
     }
 
-    /// Passes the answer on, within the limit for reads if there is one.
+    /// Passes the answer on, within the limits that began with the statement.
     async fn answer(
         &mut self,
         lease: &mut Lease,
         work: Work,
         plan: &Plan,
         tied: bool,
+        since: Instant,
         seen: &mut Seen,
     ) -> Result<End, Gone> {
+        let left = |limit_ms| Duration::from_millis(limit_ms).saturating_sub(since.elapsed());
         let order = Order {
             expect: match work {
                 Work::Prepare(_) => Expect::Prepared,
@@ -112,14 +129,14 @@ impl Session {
             &self.worker,
             &self.account,
             &self.client,
-            if ends { 0 } else { limits.statement_ms },
+            (!ends && limits.statement_ms > 0).then(|| left(limits.statement_ms)),
         );
         let limit = limits.read_ms;
         if limit == 0 || !plan.repeatable() {
             return relay(lease, &mut self.client, order, seen, &mut watch).await;
         }
         let lull = &self.card.lull;
-        let limit = Deadline::after(Duration::from_millis(limit), lull);
+        let limit = Deadline::after(left(limit), lull);
         match limit.or(lull, relay(lease, &mut self.client, order, seen, &mut watch)).await {
             Some(end) => end,
             None => {

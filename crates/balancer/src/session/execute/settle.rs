@@ -28,15 +28,41 @@ impl Session {
         plan: &Plan,
         mut seen: Seen,
     ) -> Result<(), Gone> {
-        let ran = !matches!(work, Work::Prepare(_) | Work::FieldList | Work::Fetch(_));
-        self.note_cursor(&mut lease, work, &seen);
+        let stays = self.take_in(&mut lease, work, plan, &mut seen);
+        self.tend_and_put_away(lease, work, plan, &seen, stays).await
+    }
+
+    /// Takes in what was told; tells whether the session stays on the connection.
+    pub(super) fn take_in(&mut self, lease: &mut Lease, work: Work, plan: &Plan, seen: &mut Seen) -> bool {
+        let ran = work.runs();
+        self.note_cursor(lease, work, seen);
         if plan.marks.any(Marks::LITERALS) && ran {
-            self.carry_variables(work, plan, &mut seen);
+            self.carry_variables(work, plan, seen);
         }
-        let stays = self.state.take(plan, ran, &mut seen, &mut lease);
-        let tended = match self.tend(&mut lease, work, plan, &seen).await {
-            Ok(()) if ran && self.reads.level(plan) == Consistency::Monotonic => {
-                self.note_read(&mut lease, plan, &seen, stays).await
+        self.state.take(plan, ran, seen, lease)
+    }
+
+    /// Whether [`Session::tend_and_put_away`] would have anything to tend after a statement that ended well.
+    pub(super) fn is_tended(&self, plan: &Plan, seen: &Seen) -> bool {
+        let untold = seen.untold && plan.kind == Kind::Write;
+        !(seen.untracked
+            || untold
+            || plan.marks.any(Marks::TRACKING.with(Marks::COLLATION))
+            || self.reads.level(plan) == Consistency::Monotonic)
+    }
+
+    /// Asks what remains to be asked, and gives the connection back or keeps it.
+    pub(super) async fn tend_and_put_away(
+        &mut self,
+        mut lease: Lease,
+        work: Work,
+        plan: &Plan,
+        seen: &Seen,
+        stays: bool,
+    ) -> Result<(), Gone> {
+        let tended = match self.tend(&mut lease, work, plan, seen).await {
+            Ok(()) if work.runs() && self.reads.level(plan) == Consistency::Monotonic => {
+                self.note_read(&mut lease, plan, seen, stays).await
             }
             tended => tended,
         };
@@ -53,14 +79,19 @@ impl Session {
             self.note_pins(&lease, work);
             self.tied = Some(Tied::new(lease));
         } else {
-            self.card.unpin();
-            let remembers = plan.kind == Kind::Write
-                || seen.warnings > 0
-                || seen.error.is_some()
-                || plan.marks.any(Marks::COUNTS);
-            lease.release(self.client.id, remembers, Instant::now());
+            self.give_back(lease, plan, seen, Instant::now());
         }
         Ok(())
+    }
+
+    /// Gives back a connection that the session does not stay on.
+    pub(super) fn give_back(&self, lease: Lease, plan: &Plan, seen: &Seen, now: Instant) {
+        self.card.unpin();
+        let remembers = plan.kind == Kind::Write
+            || seen.warnings > 0
+            || seen.error.is_some()
+            || plan.marks.any(Marks::COUNTS);
+        lease.release(self.client.id, remembers, now);
     }
 
     /// Takes user variables that have been set to literals into the session's image; those that cannot be carried tie it
@@ -93,7 +124,7 @@ impl Session {
     }
 
     /// Notes on the session's card what pins it.
-    fn note_pins(&self, lease: &Lease, work: Work) {
+    pub(super) fn note_pins(&self, lease: &Lease, work: Work) {
         self.card.pin(self.state.pins(), lease.node, self.worker.roster.now(), || self.text(work));
     }
 

@@ -84,6 +84,48 @@ pub async fn relay(
     }
 }
 
+/// Walks over what has come of an answer in one go: `true` if that is all of it, one result that ends well. Then
+/// `scanner.at` bytes may be passed on; otherwise nothing has been touched.
+pub fn is_whole(
+    connection: &mut Connection,
+    client: &Client,
+    seen: &mut Seen,
+    scanner: &mut Scanner,
+) -> bool {
+    match scanner.step(&connection.buffer) {
+        Ok(Step::Ok(range)) => {
+            let payload = &connection.buffer[range.start + HEADER..range.end];
+            let Ok(packet) = OkPacket::read(payload) else { return false };
+            if packet.status & status::MORE_RESULTS != 0 {
+                return false;
+            }
+            seen.take(&packet, &connection.image);
+            if packet.status & status::SESSION_STATE_CHANGED != 0 {
+                let shown = show(connection, client, &packet, payload[0]);
+                shorten(&mut connection.buffer, range.start, range.end, &shown);
+                scanner.at = range.start + HEADER + shown.len();
+            }
+            true
+        }
+        Ok(Step::Eof(range)) => {
+            let Ok(told) = reply::eof_status(&connection.buffer[range.start + HEADER..range.end]) else {
+                return false;
+            };
+            seen.end_untold(told);
+            told & status::MORE_RESULTS == 0
+        }
+        _ => false,
+    }
+}
+
+/// An OK packet as the client is shown it: `first` is its first byte.
+fn show(connection: &Connection, client: &Client, packet: &OkPacket<'_>, first: u8) -> Vec<u8> {
+    let tracks = client.capabilities.has(Capabilities::SESSION_TRACK);
+    // Otherwise the node tells what the client has asked for.
+    let trackers = if connection.is_tracked() { &client.trackers } else { &Trackers::All };
+    packet.for_client(first, tracks.then_some(trackers))
+}
+
 /// What a step over the answer has come to.
 enum Met {
     /// Nothing that ends anything.
@@ -144,10 +186,7 @@ impl Relay<'_> {
         let Ok(packet) = OkPacket::read(payload) else { return Met::broken(Malformed::Short) };
         self.seen.take(&packet, &self.connection.image);
         if packet.status & status::SESSION_STATE_CHANGED != 0 {
-            let tracks = self.client.capabilities.has(Capabilities::SESSION_TRACK);
-            // Otherwise the node tells what the client has asked for.
-            let trackers = if self.connection.is_tracked() { &self.client.trackers } else { &Trackers::All };
-            let shown = packet.for_client(payload[0], tracks.then_some(trackers));
+            let shown = show(self.connection, self.client, &packet, payload[0]);
             shorten(&mut self.connection.buffer, range.start, range.end, &shown);
             self.scanner.at = range.start + HEADER + shown.len();
         }
@@ -157,10 +196,9 @@ impl Relay<'_> {
     /// A result ends in the old way.
     fn eof(&mut self, range: Range<usize>) -> Met {
         match reply::eof_status(&self.connection.buffer[range.start + HEADER..range.end]) {
-            Ok(told) => self.seen.status = Some(told & !status::SESSION_STATE_CHANGED),
+            Ok(told) => self.seen.end_untold(told),
             Err(error) => return Met::broken(error),
         }
-        self.seen.untold = true;
         Met::EndOfResult
     }
 

@@ -69,6 +69,12 @@ impl Seen {
         }
     }
 
+    /// A result has ended with EOF, which tells a status and no changes.
+    pub(super) fn end_untold(&mut self, told: u16) {
+        self.status = Some(told & !status::SESSION_STATE_CHANGED);
+        self.untold = true;
+    }
+
     fn written(&mut self, text: &[u8]) {
         if let Ok(position) = String::from_utf8_lossy(text).parse::<GtidPosition>()
             && !position.is_empty()

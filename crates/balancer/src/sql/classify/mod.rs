@@ -111,7 +111,7 @@ impl Marks {
     }
 
     /// With `other`.
-    pub fn with(self, other: Self) -> Self {
+    pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 

@@ -47,6 +47,52 @@ pub(super) fn finish_with(one: One, tokens: &mut Tokens<'_>, names: Names) -> On
     walk.one
 }
 
+/// The words that [`Walk::word`] looks for.
+const WORDS: [&[u8]; 25] = [
+    b"UPDATE",
+    b"SHARE",
+    b"IN",
+    b"INTO",
+    b"AS",
+    b"SQL_CALC_FOUND_ROWS",
+    b"VALUE",
+    b"FOR",
+    b"NEXTVAL",
+    b"CURRVAL",
+    b"PERFORMANCE_SCHEMA",
+    b"PROCESSLIST",
+    b"SLOW_LOG",
+    b"GENERAL_LOG",
+    b"SELECT",
+    b"VALUES",
+    b"TABLE",
+    b"SET",
+    b"INSERT",
+    b"DELETE",
+    b"REPLACE",
+    b"IGNORE",
+    b"DELAYED",
+    b"LOW_PRIORITY",
+    b"HIGH_PRIORITY",
+];
+
+/// The lengths of those words, as bits, by the last five bits of their first letter.
+const LENGTHS: [u32; 32] = {
+    let mut lengths = [0; 32];
+    let mut at = 0;
+    while at < WORDS.len() {
+        lengths[(WORDS[at][0] & 31) as usize] |= 1 << WORDS[at].len();
+        at += 1;
+    }
+    lengths
+};
+
+/// Whether a word may be one that is looked for. Most are names, and told apart by their length and first letter.
+fn may_matter(word: &[u8]) -> bool {
+    word.len() < 32
+        && word.first().is_some_and(|first| LENGTHS[usize::from(first & 31)] >> word.len() & 1 != 0)
+}
+
 struct Walk<'a> {
     one: One,
     reads: bool,
@@ -65,7 +111,9 @@ impl<'a> Walk<'a> {
         match token {
             Token::Word(word) => {
                 self.callable = callable;
-                self.word(&Upper::of(word), tokens);
+                if may_matter(word) {
+                    self.word(&Upper::of(word), tokens);
+                }
             }
             Token::Quoted(_) | Token::Text(_) => self.callable = callable,
             Token::Mark(b'.') => self.next = self.callable.map(|_| true),

@@ -9,6 +9,7 @@ mod stream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use rustls::pki_types::ServerName;
@@ -67,6 +68,47 @@ impl Transport {
             Link::Plain(socket) => socket.read(buffer).await,
             Link::Layered(layered) => layered.read(buffer, room).await,
             Link::Closed => Ok(false),
+        }
+    }
+
+    /// Whether nothing lies in between: bytes are sent as they are.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.link, Link::Plain(_))
+    }
+
+    /// As [`Transport::read_with_room`], for who polls. Only a plain stream is read; another one counts as closed.
+    pub fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        room: usize,
+    ) -> Poll<io::Result<bool>> {
+        if buffer.capacity() - buffer.len() < room / 4 {
+            buffer.reserve(room);
+        }
+        match &mut self.link {
+            Link::Plain(socket) => socket.poll_read(context, buffer),
+            _ => Poll::Ready(Ok(false)),
+        }
+    }
+
+    /// As [`Transport::poll_read`], with the room of [`Transport::read_more`].
+    pub fn poll_read_more(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<bool>> {
+        self.poll_read(context, buffer, ROOM)
+    }
+
+    /// Writes what a plain stream takes at once; returns how many bytes that were, none of another one.
+    ///
+    /// # Errors
+    /// The stream's own.
+    pub fn write_at_once(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.link {
+            Link::Plain(socket) => socket.write_at_once(bytes),
+            _ => Ok(0),
         }
     }
 

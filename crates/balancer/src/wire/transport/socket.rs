@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -66,6 +66,19 @@ impl Socket {
 
     pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<bool> {
         Ok(self.reader.read_buf(buffer).await? > 0)
+    }
+
+    pub fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<bool>> {
+        pin!(self.reader.read_buf(buffer)).poll(context).map_ok(|read| read > 0)
+    }
+
+    pub fn write_at_once(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self.stream().try_write(bytes) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(0)
+            }
+            written => written,
+        }
     }
 
     pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
