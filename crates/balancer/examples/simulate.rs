@@ -150,12 +150,13 @@ fn main() -> ExitCode {
         broken.len()
     );
     println!(
-        "{} steps with every promise checked, {} happenings, {} promotions, {} restarts of the balancer, {} writes \
+        "{} steps with every promise checked, {} happenings, {} promotions, {} restarts of the balancer ({} by hand), {} writes \
          acknowledged, {:.1} days simulated",
         figures.steps,
         figures.happenings,
         figures.promotions,
         figures.restarts,
+        figures.by_hand,
         figures.acknowledged,
         figures.simulated_ms as f64 / 86_400_000.0
     );

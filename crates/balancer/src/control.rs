@@ -239,7 +239,7 @@ impl Handle {
             Action::ScaleIn(_) if view.serving() <= self.elastic.borrow().floor => {
                 no(format!("{} nodes serve, which is the floor", view.serving()))
             }
-            Action::TakeOut(id) | Action::Rejoin(id) => find(id).map(drop),
+            Action::TakeOut(id) | Action::Rejoin(id) | Action::Adopt(id) => find(id).map(drop),
             Action::ScaleOut(None) | Action::ScaleIn(_) | Action::ReplacePrimary => Ok(()),
         }
     }

@@ -177,9 +177,15 @@ fn run_worker(number: usize, shared: Arc<Shared>, clients: mpsc::Receiver<Arriva
     runtime.block_on(async move {
         let worker = Worker::start(number, shared.clone());
         let (listeners, senders) = accept.unwrap_or_default();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            tokio::task::spawn_local(accept_loop(listener, number, senders.clone(), shared.clone()));
-        }
+        let first = worker.clone();
+        tokio::task::spawn_local(async move {
+            if !listeners.is_empty() {
+                first.learn_face().await;
+            }
+            for (number, listener) in listeners.into_iter().enumerate() {
+                tokio::task::spawn_local(accept_loop(listener, number, senders.clone(), shared.clone()));
+            }
+        });
         take_clients(&worker, clients).await;
         if !worker.shared.cut.load(Relaxed) {
             worker.sessions_ended(GRACE).await;

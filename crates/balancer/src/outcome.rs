@@ -16,7 +16,7 @@ use cluster::{Admin, AdminError, NodeId};
 use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::nodes::mariadb::operator;
+use crate::nodes::operator;
 use crate::view::ViewCell;
 
 /// A login or a statement of the operator's takes no longer. More than the second that a question waits for a lock.

@@ -25,6 +25,8 @@ pub enum Action {
     ReplacePrimary,
     /// Make this node the primary while the present one is well.
     Switchover(NodeId),
+    /// This node has been made the primary by others: it takes the writes from now on.
+    Adopt(NodeId),
     /// Take a node that the judge holds for dead out of the view.
     TakeOut(NodeId),
     /// Bring a node that answers again back as a follower and, if it served before, into service.
@@ -45,7 +47,9 @@ impl Action {
     /// How urgent it is.
     pub fn priority(&self) -> Priority {
         match self {
-            Self::ReplacePrimary | Self::TakeOut(_) | Self::Rejoin(_) => Priority::Availability,
+            Self::ReplacePrimary | Self::Adopt(_) | Self::TakeOut(_) | Self::Rejoin(_) => {
+                Priority::Availability
+            }
             Self::Switchover(_) | Self::Enable(_) | Self::Disable(_) | Self::Drain(_) => Priority::Operator,
             Self::ScaleOut(_) => Priority::ScaleOut,
             Self::ScaleIn(_) => Priority::ScaleIn,

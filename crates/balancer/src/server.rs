@@ -23,8 +23,10 @@ use crate::executor::planted::Planted;
 use crate::executor::state::Memory;
 use crate::executor::topology::Topology;
 use crate::executor::{Executor, INBOX, Parts, Progress};
+use crate::failover::Remedy;
 use crate::health::{Board, probe};
-use crate::nodes::{Nodes, mariadb};
+use crate::nodes::Nodes;
+use crate::nodes::servers::Servers;
 use crate::tls::{self, Certificates, TlsError};
 use crate::view::{ClusterView, ViewCell};
 use crate::{accounts, admin, failover, outcome};
@@ -78,6 +80,14 @@ pub enum StartError {
         /// Which node.
         node: NodeId,
         /// In the server's words.
+        reason: String,
+    },
+    /// A node is no server that can be worked with.
+    #[error("{node} cannot be a node: {reason}")]
+    Unfit {
+        /// Which node.
+        node: NodeId,
+        /// What it lacks.
         reason: String,
     },
     /// Two primaries: choosing one would lose what the other has.
@@ -167,7 +177,7 @@ pub async fn start(config: Config, stop: CancellationToken) -> Result<Balancer, 
         }
         None => None,
     };
-    let nodes = mariadb::nodes(&config);
+    let nodes = Arc::new(Servers::new(&config));
     let memory = config.state_file.clone().map_or(Memory::Nowhere, Memory::File);
     let stop = stop.child_token();
     let mut control = Control::start(&config, nodes, memory, &stop).await.inspect_err(|_| stop.cancel())?;
@@ -287,6 +297,10 @@ impl Control {
         let (progress_told, progress) = watch::channel(Progress::default());
         let (thought_told, thought) = watch::channel(Thought::default());
         probe::start(&ids, &nodes, &board, &config.health, seen, &tasks, stop);
+        let observed = nodes.observed();
+        if let Some(why) = observed {
+            tracing::info!("{why}");
+        }
         let executor = Executor::new(Parts {
             nodes,
             board: board.clone(),
@@ -304,8 +318,12 @@ impl Control {
             stop: stop.clone(),
         });
         tasks.spawn(executor.run(orders));
-        let watch_failures =
-            failover::run(board.clone(), view.clone(), inbox.clone(), config.failover.automatic);
+        let remedy = match (observed, config.failover.automatic) {
+            (Some(_), _) => Remedy::Observe,
+            (None, true) => Remedy::Replace,
+            (None, false) => Remedy::Wait,
+        };
+        let watch_failures = failover::run(board.clone(), view.clone(), inbox.clone(), remedy);
         tasks.spawn(stop.clone().run_until_cancelled_owned(watch_failures));
         let watcher = Watcher {
             view: view.clone(),

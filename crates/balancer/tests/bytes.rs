@@ -290,7 +290,7 @@ async fn other_commands() {
         Say::Raw(&[0x1B, 0, 0]),
         Query("SELECT @a; SELECT 2"),
         Say::Raw(&[0x1F]),
-        Query("SELECT @a IS NULL, DATABASE()"),
+        Query("SELECT @a, DATABASE()"),
         Say::Raw(&[0x00]),
         Say::Raw(&[0x05]),
         Say::Raw(&[0x06]),

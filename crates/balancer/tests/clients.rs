@@ -256,3 +256,48 @@ async fn a_client_that_sets_wait_timeout_is_held_to_it() {
     assert!(hasty.query_drop("SELECT 1").await.is_err());
     patient.query_drop("SELECT 1").await.unwrap();
 }
+
+/// Code of the error, or the values of the first row.
+async fn outcome(client: &mut Conn, sql: &str) -> String {
+    match client.query::<mysql_async::Row, _>(sql).await {
+        Ok(rows) => rows.into_iter().next().map_or("done".to_owned(), |row| format!("{:?}", row.unwrap())),
+        Err(mysql_async::Error::Server(error)) => error.code.to_string(),
+        Err(error) => panic!("{sql}: {error}"),
+    }
+}
+
+/// The server lets a session go on whose default schema somebody has dropped.
+#[tokio::test]
+async fn a_session_goes_on_when_its_schema_is_dropped() {
+    let server = Node::start(1).await;
+    let front = Front::start(&[&server]);
+    let mut root = server.root().await;
+    let mut told = Vec::new();
+    for port in [server.port, front.port()] {
+        root.query_drop("CREATE DATABASE gone").await.unwrap();
+        let mut client = Conn::new(nodes::opts(port, "root", "").db_name(Some("gone"))).await.unwrap();
+        let mut other = Conn::new(nodes::opts(port, "root", "")).await.unwrap();
+        root.query_drop("DROP DATABASE gone").await.unwrap();
+        let mut told_here = Vec::new();
+        for sql in [
+            "SELECT 1",
+            "USE nowhere",
+            "SHOW TABLES FROM tpcw",
+            "SELECT 2",
+            "CREATE DATABASE gone",
+            "SELECT DATABASE()",
+            "CREATE TABLE g (a INT)",
+            "SELECT COUNT(*) FROM gone.g",
+            "DROP DATABASE gone",
+            "SELECT DATABASE()",
+            "USE tpcw",
+            "SELECT DATABASE()",
+        ] {
+            // Somebody else may get the connection in between, and it is of no other schema then.
+            assert_eq!(outcome(&mut other, "SELECT DATABASE()").await, "[Null]");
+            told_here.push(format!("{sql}: {}", outcome(&mut client, sql).await));
+        }
+        told.push(told_here);
+    }
+    assert_eq!(told[1], told[0]);
+}

@@ -16,7 +16,7 @@ use super::Listed;
 use super::host::HostPattern;
 use super::stored::Stored;
 use crate::config::Config;
-use crate::nodes::mariadb::operator;
+use crate::nodes::operator;
 use crate::wire::auth::Plugin;
 
 /// One node may take so long.

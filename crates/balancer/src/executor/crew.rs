@@ -56,7 +56,7 @@ impl Executor {
         }
         if let News::Belongs(id) = &news {
             if let Some(member) = self.parts.topology.get_mut(id) {
-                member.sound = true;
+                (member.sound, member.refused) = (true, None);
             }
             return;
         }
@@ -90,6 +90,7 @@ impl Executor {
             }
             News::Refused { node, reason } => self.refuse(&node, &reason),
             News::Failed(reason) => self.undo(job, &reason),
+            News::Stranded { to, reason } => self.strand(job, &to, &reason),
         }
     }
 

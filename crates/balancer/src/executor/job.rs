@@ -32,8 +32,11 @@ pub struct Opening {
     pub steps: String,
     /// Who was heard before it was chosen: their data are part of its history.
     pub heard: Vec<NodeId>,
-    /// What it has received, as a sequence number of replication domain 0. Clients may have been told of all of it.
+    /// What it had received when it was elected, as a sequence number of replication domain 0. Clients may have been told
+    /// of all of it.
     pub at: u64,
+    /// Its `server_id`.
+    pub server: u32,
 }
 
 /// What a job has to tell.
@@ -64,6 +67,13 @@ pub enum News {
     },
     /// It could not be done.
     Failed(String),
+    /// A planned change has stopped half-way and could not be undone: nobody knows which of both nodes is open.
+    Stranded {
+        /// The next primary.
+        to: NodeId,
+        /// What could not be done, and what could not be undone.
+        reason: String,
+    },
 }
 
 /// News with the number of the job they come from: those of a cancelled job are not listened to.

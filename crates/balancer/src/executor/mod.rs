@@ -5,10 +5,11 @@
 //! the other jobs, whose nodes are put back where they were.
 //!
 //! The writer's own methods are in [`rules`] (what may begin), [`succession`] (the primary), [`service`] (all other nodes),
-//! [`crew`] (the jobs that run) and [`notice`] (what others see); what waits on nodes is in [`promote`], [`rejoin`] and
-//! [`scale`].
+//! [`crew`] (the jobs that run) and [`notice`] (what others see); what waits on nodes is in [`elect`], [`promote`],
+//! [`rejoin`] and [`scale`].
 
 mod crew;
+pub mod elect;
 pub mod job;
 mod notice;
 pub mod planted;
@@ -195,6 +196,7 @@ impl Executor {
         match request.action.clone() {
             Action::ReplacePrimary => self.replace_primary(request, None),
             Action::Switchover(id) => self.switch_over(request, id),
+            Action::Adopt(id) => self.adopt(&request, &id),
             Action::TakeOut(id) => self.take_out(&id),
             Action::Rejoin(id) => self.rejoin(request, id),
             Action::ScaleOut(id) => self.scale_out(request, id),

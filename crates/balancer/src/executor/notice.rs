@@ -48,7 +48,7 @@ impl Executor {
             (member.node.id.clone(), SavedNode { home: member.home, disabled })
         });
         let primary = topology.holder().map(|holder| holder.node.id.clone());
-        let saved = Saved { primary, nodes: lines.collect() };
+        let saved = Saved { primary, reign: topology.reign, nodes: lines.collect() };
         if self.saved.as_ref() == Some(&saved) {
             return;
         }

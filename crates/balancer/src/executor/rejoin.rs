@@ -6,7 +6,7 @@ use std::time::Duration;
 use cluster::NodeId;
 
 use super::job::{News, STEP, Tools, step};
-use super::scale::{Caught, caught_up};
+use super::scale::{Caught, Threads, caught_up};
 use crate::nodes::NodeError;
 
 /// A node that has not caught up by then is tried again later.
@@ -40,5 +40,5 @@ async fn attach(tools: &Tools, node: &NodeId, primary: &NodeId) -> Result<Caught
     }
     tools.tell(News::Belongs(node.clone())).await;
     step(node, "follow", STEP, tools.nodes.follow(node, primary)).await?;
-    caught_up(tools, node, primary, CATCH_UP).await
+    caught_up(tools, node, primary, CATCH_UP, Threads::Starting).await
 }

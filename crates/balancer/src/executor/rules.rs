@@ -19,6 +19,12 @@ impl Executor {
                 let primary = topology.primary().map(|primary| &primary.node.id);
                 board.alive(id) && primary != Some(id) && topology.get(id).is_some()
             }
+            Action::Adopt(id) => {
+                let writable =
+                    board.sight(id).and_then(|sight| sight.facts).is_some_and(|facts| !facts.read_only);
+                let primary = topology.primary().map(|primary| &primary.node.id);
+                board.alive(id) && writable && primary != Some(id)
+            }
             Action::TakeOut(id) => {
                 let out = matches!(topology.state(id), None | Some(NodeState::Down | NodeState::Disabled));
                 !out && !board.alive(id)
@@ -65,7 +71,9 @@ impl Executor {
     /// What new work has to go beside.
     pub(super) fn free(&self) -> Free {
         let primary = self.parts.topology.primary().is_some();
-        Free { promoting: self.promoting(), scaling: self.scaling(), primary }
+        let promotes = |job: &Running| matches!(job.kind, Kind::Promote | Kind::Switchover);
+        let changing = self.running.iter().any(promotes);
+        Free { promoting: self.promoting(), changing, scaling: self.scaling(), primary }
     }
 }
 
@@ -73,6 +81,8 @@ impl Executor {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Free {
     promoting: bool,
+    /// Or the new primary is open, and nodes are still being pointed at it: who serves is not settled yet.
+    changing: bool,
     scaling: bool,
     primary: bool,
 }
@@ -81,13 +91,14 @@ impl Free {
     /// Whether an action may begin beside what runs. An election is the one promotion that cancels other jobs; a planned
     /// one waits for those that scale.
     pub(super) fn may_begin(self, action: &Action) -> bool {
-        let Self { promoting, scaling, primary } = self;
+        let Self { promoting, changing, scaling, primary } = self;
         match action {
             Action::TakeOut(_) | Action::Disable(_) => true,
-            Action::ReplacePrimary => !promoting,
+            Action::ReplacePrimary | Action::Adopt(_) => !promoting,
             Action::Switchover(_) => !promoting && !scaling,
             Action::Rejoin(_) | Action::Enable(_) => !promoting && primary,
-            Action::ScaleOut(_) | Action::ScaleIn(_) | Action::Drain(_) => !promoting && !scaling && primary,
+            Action::ScaleOut(_) => !promoting && !scaling && primary,
+            Action::ScaleIn(_) | Action::Drain(_) => !changing && !scaling && primary,
         }
     }
 }

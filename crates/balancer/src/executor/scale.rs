@@ -23,7 +23,7 @@ const QUIET: u32 = 3;
 
 /// Waits until the candidate has applied all that the primary had when the job began.
 pub async fn prepare(tools: &Tools, node: NodeId, primary: NodeId) -> News {
-    match caught_up(tools, &node, &primary, CATCH_UP).await {
+    match caught_up(tools, &node, &primary, CATCH_UP, Threads::Running).await {
         Ok(Caught::Up) => News::Ready(node),
         Ok(Caught::Behind(how)) => News::Failed(format!("{node} is not ready: {how}")),
         Ok(Caught::Diverged(reason)) => News::Refused { node, reason },
@@ -42,12 +42,23 @@ pub enum Caught {
     Diverged(String),
 }
 
+/// A follower's threads that receive and apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// They were told to start a moment ago.
+    Starting,
+    /// They have been running: one that has stopped will not go on by itself, and waiting would only keep others from
+    /// starting it.
+    Running,
+}
+
 /// Waits until a follower has caught up with the primary, which goes on meanwhile.
 pub async fn caught_up(
     tools: &Tools,
     node: &NodeId,
     primary: &NodeId,
     limit: Duration,
+    threads: Threads,
 ) -> Result<Caught, NodeError> {
     let end = Instant::now() + limit;
     let mut asked = Instant::now();
@@ -67,6 +78,9 @@ pub async fn caught_up(
         }
         if let Some(following) = facts.following.as_ref().filter(|following| following.diverged) {
             return Ok(Caught::Diverged(following.error.clone()));
+        }
+        if let Some(stopped) = facts.stopped().filter(|_| threads == Threads::Running) {
+            return Ok(Caught::Behind(stopped));
         }
         if Instant::now() >= end {
             let behind = facts.applied.behind(&target);

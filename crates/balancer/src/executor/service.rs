@@ -118,7 +118,7 @@ impl Executor {
     pub(super) fn refuse(&mut self, id: &NodeId, reason: &str) {
         let life = self.parts.board.sight(id).map(|sight| sight.lives);
         if let Some(member) = self.parts.topology.get_mut(id) {
-            member.refused = life;
+            (member.refused, member.sound) = (life, false);
             member.node.state = NodeState::Down;
         }
         self.publish();

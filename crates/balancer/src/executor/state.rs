@@ -1,4 +1,4 @@
-//! What outlives the balancer: who was the primary, which nodes serve, which an operator has switched off.
+//! What outlives the balancer: who was the primary and since when, which nodes serve, which an operator has switched off.
 //!
 //! One small JSON file, replaced as a whole. It is a memory and no authority: who is the primary now is asked of the
 //! nodes, and the file only settles what they cannot know.
@@ -12,12 +12,16 @@ use cluster::NodeId;
 use serde::{Deserialize, Serialize};
 
 use super::topology::Home;
+use crate::failover::reign::Reign;
 
 /// The file's contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     /// The last known primary.
     pub primary: Option<NodeId>,
+    /// Its reign, where it is known.
+    #[serde(default)]
+    pub reign: Option<Reign>,
     /// By node.
     pub nodes: BTreeMap<NodeId, SavedNode>,
 }
@@ -100,7 +104,8 @@ mod tests {
         let path = folder.path().join("state.json");
         assert_eq!(read(&path).unwrap(), Saved::default());
         let node = SavedNode { home: Home::Standby, disabled: true };
-        let saved = Saved { primary: Some("n1".into()), nodes: [("n4".into(), node)].into() };
+        let reign = Some(Reign { from: 7, server: 1 });
+        let saved = Saved { primary: Some("n1".into()), reign, nodes: [("n4".into(), node)].into() };
         write(&path, &saved).unwrap();
         assert_eq!(read(&path).unwrap(), saved);
         std::fs::write(&path, "{").unwrap();

@@ -8,12 +8,14 @@ use cluster::NodeId;
 use tokio::time::Instant;
 
 use super::Executor;
+use super::elect::{Bystander, Election, Voter};
 use super::job::{Kind, Opening, Running};
-use super::promote::{self, Election, Handover, Voter};
+use super::promote::{self, Handover};
 use super::scale;
 use super::topology;
 use crate::event::EventKind;
-use crate::request::{Priority, Request};
+use crate::failover::reign::Reign;
+use crate::request::{Action, Priority, Request};
 use crate::view::NodeState;
 
 /// A primary that was lost.
@@ -76,17 +78,46 @@ impl Executor {
         {
             electorate.push(Voter { id: wanted.clone(), serving: true, required: false });
         }
-        let stands_by = |id: &&NodeId| {
-            !votes(&electorate, id) && Some(*id) != holder.as_ref() && self.parts.board.alive(id)
+        let stands_by = |member: &&topology::Member| {
+            !votes(&electorate, &member.node.id) && Some(&member.node.id) != holder.as_ref()
         };
-        let others = self.parts.topology.members.iter().map(|member| &member.node.id);
-        let bystanders = others.filter(stands_by).cloned().collect();
+        let bystander = |member: &topology::Member| Bystander {
+            id: member.node.id.clone(),
+            refused: member.refused.is_some(),
+        };
+        let topology = &self.parts.topology;
+        let bystanders = topology.members.iter().filter(stands_by).map(bystander).collect();
+        let topology::Topology { perhaps_told, reign, unproven, .. } = *topology;
         let end = Instant::now() + self.parts.promotion_limit;
-        let meter = holder.as_ref().and_then(|id| topology::meter(&self.parts.topology, id));
-        Some(Election { holder, electorate, bystanders, wanted, meter, end })
+        let meter = holder.as_ref().and_then(|id| topology::meter(topology, id));
+        Some(Election { holder, electorate, bystanders, wanted, meter, perhaps_told, reign, unproven, end })
+    }
+
+    /// Others have made this node the primary. Nothing is done to any node.
+    pub(super) fn adopt(&mut self, request: &Request, id: &NodeId) {
+        let loss = self.loss.take();
+        self.cancel(|_| true, "the primary is another one");
+        self.parts.topology.crown(id, |_| true);
+        let away = loss.map_or(0, |loss| loss.first.elapsed().as_millis());
+        let detail = format!("by others; writes had no primary for {away} ms");
+        self.parts.events.tell(EventKind::Promoted, Some(id), request.cause.as_str(), detail);
+        self.publish();
+    }
+
+    /// What an operator may ask for where nodes are only observed: that the one which he has opened is taken for the
+    /// primary.
+    fn adopt_or_refuse(&mut self, request: Request, id: NodeId, why: &str) {
+        let adopt = Request { action: Action::Adopt(id.clone()), ..request.clone() };
+        match self.sensible(&adopt) && self.parts.topology.primary().is_none() {
+            true => self.adopt(&adopt, &id),
+            false => self.fail(&request, Some(&id), why),
+        }
     }
 
     pub(super) fn switch_over(&mut self, request: Request, to: NodeId) {
+        if let Some(why) = self.parts.nodes.observed() {
+            return self.adopt_or_refuse(request, to, why);
+        }
         let Some(primary) = self.parts.topology.primary() else {
             // Whoever asked while the primary was well did not mean to do without what the missing ones may have.
             if self.loss.as_ref().is_some_and(|loss| request.at <= loss.sure) {
@@ -131,7 +162,7 @@ impl Executor {
     }
 
     pub(super) fn opened(&mut self, job: &Running, opening: &Opening) {
-        let Opening { chosen, why, steps, heard, at } = opening;
+        let Opening { chosen, why, steps, heard, at, server } = opening;
         // Events are told before the view is published: whoever sees the view finds the event.
         let now = Instant::now();
         let lost = self.loss.is_some();
@@ -155,16 +186,30 @@ impl Executor {
             sure.saturating_duration_since(first).as_millis(),
             now.saturating_duration_since(first).as_millis(),
         );
-        if let Some(meter) = topology::meter(&self.parts.topology, chosen) {
-            let by_hand = lost && job.request.priority() == Priority::Operator;
-            if by_hand {
-                // An operator's decision to do without what the others may have.
+        self.parts.topology.reign = Some(Reign { from: *at, server: *server });
+        self.parts.topology.unproven = false;
+        if lost {
+            // Nobody has more, or an operator has decided to do without; of the rest clients may have been told.
+            self.parts.topology.perhaps_told = *at;
+            let by_hand = job.request.priority() == Priority::Operator;
+            if let Some(meter) = topology::meter(&self.parts.topology, chosen).filter(|_| by_hand) {
                 meter.acknowledged.store(0, Relaxed);
             }
-            meter.acknowledged.fetch_max(*at, Relaxed);
         }
         self.parts.events.tell(EventKind::Promoted, Some(chosen), job.request.cause.as_str(), detail);
         self.publish();
+    }
+
+    /// A planned change that could be neither finished nor undone: neither of both nodes serves before an election has
+    /// closed the one and opened the other.
+    pub(super) fn strand(&mut self, job: &Running, to: &NodeId, reason: &str) {
+        self.lose_primary();
+        for id in self.parts.topology.holder().map(|holder| holder.node.id.clone()).iter().chain([to]) {
+            let state = if self.parts.board.alive(id) { NodeState::Joining } else { NodeState::Down };
+            self.parts.topology.set_state(id, state);
+        }
+        self.publish();
+        self.fail(&job.request, Some(to), reason);
     }
 
     pub(super) fn promoted(&mut self, strays: &[NodeId]) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cluster::{NodeId, Role};
 use tokio::time::Instant;
 
+use crate::failover::reign::Reign;
 use crate::health::Board;
 use crate::view::{ClusterView, NodeState, NodeView, Strategy};
 
@@ -55,6 +56,13 @@ pub struct Topology {
     pub members: Vec<Member>,
     /// How reads are spread.
     pub strategy: Strategy,
+    /// Clients may have been told of transactions up to here: what the primary had when nobody knew any more what they were
+    /// told of, as a sequence number of replication domain 0. What they were told of for certain stands in its meter.
+    pub perhaps_told: u64,
+    /// The primary's reign, also after it was lost, where it is known.
+    pub reign: Option<Reign>,
+    /// There was no primary at the start, so of no node it is known which way it has gone.
+    pub unproven: bool,
 }
 
 impl Topology {

@@ -24,6 +24,13 @@ pub enum Diagnosis {
     },
     /// The primary came back and nobody may take its place by itself.
     PrimaryReturned(NodeId),
+    /// Where others decide it: this node is the primary now.
+    Found {
+        /// Which one.
+        node: NodeId,
+        /// What was seen.
+        evidence: String,
+    },
     /// A node in the view is dead.
     Dead {
         /// Which one.
@@ -53,6 +60,7 @@ impl Diagnosis {
             Self::PrimaryReturned(node) => {
                 Request::new(Action::Switchover(node), "the primary answers again")
             }
+            Self::Found { node, evidence } => Request::new(Action::Adopt(node), evidence),
             Self::Dead { node, evidence } => Request::new(Action::TakeOut(node), evidence),
             Self::Returned { node } => Request::new(Action::Rejoin(node), "it answers again"),
             Self::Astray { node, evidence } => Request::new(Action::Rejoin(node), evidence),
@@ -64,10 +72,14 @@ impl Diagnosis {
 /// replaced, without it only taken out.
 pub fn diagnose(view: &ClusterView, sights: &[Sight], since: Instant, automatic: bool) -> Vec<Diagnosis> {
     let look = Look { view, sights, since, automatic };
-    let primary = look.primary();
-    let rest =
-        view.nodes.iter().filter(|node| node.role != Role::Primary).filter_map(|node| look.follower(node));
-    primary.into_iter().chain(rest).collect()
+    look.primary().into_iter().chain(followers(view, sights, since)).collect()
+}
+
+/// What is wrong with those that are not the primary.
+pub(super) fn followers(view: &ClusterView, sights: &[Sight], since: Instant) -> Vec<Diagnosis> {
+    let look = Look { view, sights, since, automatic: false };
+    let nodes = view.nodes.iter().filter(|node| node.role != Role::Primary);
+    nodes.filter_map(|node| look.follower(node)).collect()
 }
 
 struct Look<'a> {
@@ -156,20 +168,14 @@ impl Look<'_> {
 
     /// In which way a follower does not follow.
     fn astray(&self, primary: &NodeView, facts: &Facts) -> Option<String> {
-        let Some(following) = &facts.following else {
-            return Some("it follows nobody".to_owned());
-        };
+        if let Some(stopped) = facts.stopped() {
+            return Some(stopped);
+        }
         if !facts.read_only {
             return Some("it is writable, and not the primary".to_owned());
         }
-        if !following.applying {
-            return Some(format!("it does not apply what it receives: {}", following.error));
-        }
-        if following.receiving == Receiving::Stopped {
-            return Some(format!("it does not receive: {}", following.error));
-        }
         // Nodes may know each other by other addresses than ours; only a known wrong one is wrong.
-        let source = following.source?;
+        let source = facts.following.as_ref()?.source?;
         let other = self.view.nodes.iter().find(|node| node.address == source && node.id != primary.id)?;
         Some(format!("it follows {}, which is not the primary", other.id))
     }
@@ -192,7 +198,7 @@ mod tests {
             error: String::new(),
             diverged: false,
         };
-        Facts { read_only: true, applied: Default::default(), following: Some(following), waits: false }
+        Facts { read_only: true, following: Some(following), ..Facts::default() }
     }
 
     /// n1 a serving primary, n2 and n3 serving replicas, n4 a candidate; all well.

@@ -5,7 +5,9 @@
 //! again; the executor merges duplicates and paces tries.
 
 pub mod diagnose;
+pub mod observe;
 pub mod plan;
+pub mod reign;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +22,19 @@ use crate::view::ViewCell;
 /// The longest pause between two looks.
 pub const TICK: Duration = Duration::from_millis(250);
 
+/// What is done about a primary that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It is replaced.
+    Replace,
+    /// It is taken out, and an operator has to name the next one.
+    Wait,
+    /// It is taken out, and whichever node others open is the next one.
+    Observe,
+}
+
 /// Watches health and view until it is cancelled.
-pub async fn run(board: Arc<Board>, view: Arc<ViewCell>, inbox: mpsc::Sender<Order>, automatic: bool) {
+pub async fn run(board: Arc<Board>, view: Arc<ViewCell>, inbox: mpsc::Sender<Order>, remedy: Remedy) {
     let (mut learned, mut published) = (board.watch(), view.watch());
     let (mut generation, mut since) = (0, Instant::now());
     let mut warned = None;
@@ -38,7 +51,11 @@ pub async fn run(board: Arc<Board>, view: Arc<ViewCell>, inbox: mpsc::Sender<Ord
             tracing::warn!("{text}");
         }
         warned = warning;
-        for diagnosis in diagnose::diagnose(&now, &sights, since, automatic) {
+        let diagnoses = match remedy {
+            Remedy::Observe => observe::observe(&now, &sights, since),
+            remedy => diagnose::diagnose(&now, &sights, since, remedy == Remedy::Replace),
+        };
+        for diagnosis in diagnoses {
             // A full inbox loses nothing: the next look finds the same again.
             let _ = inbox.try_send(Order::Request(diagnosis.request()));
         }

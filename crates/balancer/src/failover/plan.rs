@@ -6,10 +6,13 @@
 //! acknowledged order is worse than waiting. An operator may name the node and so take the decision on himself.
 //!
 //! A node that was held for dead may have come back, have acknowledged alone, and be out of hearing again. Therefore what
-//! clients were told counts as well: all of it came through here, and nobody is chosen who lacks it.
+//! clients were told counts as well: all of it came through here, and nobody is chosen who lacks it. After a restart nobody
+//! knows it any more but only what it was at most; whoever lacks some of that is chosen once nobody else can have it
+//! ([`Told`]).
 
 use cluster::NodeId;
 
+use super::reign::Told;
 use crate::nodes::Facts;
 
 /// A node that answered after it had stopped receiving.
@@ -62,6 +65,28 @@ pub enum NoChoice {
         /// The newest that a client was told of.
         told: u64,
     },
+    /// Clients may have been told of more than anybody has who stands for election, and somebody else may have it.
+    #[error(
+        "{best} has come furthest of those that may take over, to {has}; clients may have been told of transactions up to \
+         {told}, and they may be on {}",
+        names(.elsewhere)
+    )]
+    Unsure {
+        /// Who would have been chosen.
+        best: NodeId,
+        /// Its newest transaction, as a sequence number of replication domain 0.
+        has: u64,
+        /// The newest that a client may have been told of.
+        told: u64,
+        /// Who did not answer, or has more and is not known to be of the same history.
+        elsewhere: Vec<NodeId>,
+    },
+    /// Some may still acknowledge to the old primary, which cannot be closed.
+    #[error("waiting for {}: it may still acknowledge to the old primary", names(.0))]
+    Loose(Vec<NodeId>),
+    /// The choice is made, and fell on one that would not be admitted.
+    #[error("{} was chosen ({}), and does not answer probes", .0.chosen, .0.why)]
+    Doubtful(Choice),
     /// The named node is not among those that answered.
     #[error("{0} does not answer")]
     NotThere(NodeId),
@@ -72,13 +97,12 @@ fn names(ids: &[NodeId]) -> String {
 }
 
 /// Chooses the next primary among those that answered. `missing` followed the lost primary and did not answer.
-/// `wanted` is an operator's word, which counts more than what is missing. Clients were `told` of transactions up to this
-/// sequence number.
+/// `wanted` is an operator's word, which counts more than what is missing and what clients were `told`.
 pub fn choose(
     standing: &[Standing],
     missing: &[NodeId],
     wanted: Option<&NodeId>,
-    told: u64,
+    told: &Told,
 ) -> Result<Choice, NoChoice> {
     if let Some(wanted) = wanted {
         let there = standing.iter().any(|node| &node.id == wanted);
@@ -111,8 +135,12 @@ pub fn choose(
         return Err(NoChoice::Stuck(best.id.clone(), error(best)));
     }
     let has = received.sequence(0);
-    if has < told {
-        return Err(NoChoice::Lacking { best: best.id.clone(), has, told });
+    if has < told.surely {
+        return Err(NoChoice::Lacking { best: best.id.clone(), has, told: told.surely });
+    }
+    let elsewhere = told.elsewhere(&received);
+    if !elsewhere.is_empty() {
+        return Err(NoChoice::Unsure { best: best.id.clone(), has, told: told.perhaps, elsewhere });
     }
     Ok(Choice { chosen: best.id.clone(), why: reason(best, standing) })
 }
@@ -154,6 +182,7 @@ fn reason(best: &Standing, standing: &[Standing]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failover::reign::Aside;
     use crate::nodes::{Following, Receiving};
 
     /// A follower that applied `applied` of the `received` transactions.
@@ -167,8 +196,12 @@ mod tests {
             error: String::new(),
             diverged: false,
         };
-        let facts =
-            Facts { read_only: true, applied: position(applied), following: Some(following), waits: false };
+        let facts = Facts {
+            read_only: true,
+            applied: position(applied),
+            following: Some(following),
+            ..Facts::default()
+        };
         Standing { id: name.into(), former: false, serving: true, facts }
     }
 
@@ -217,7 +250,7 @@ mod tests {
             ),
         ];
         for (name, standing, expected) in table {
-            let chosen = choose(&standing, &[], None, 0).map(|choice| choice.chosen);
+            let chosen = choose(&standing, &[], None, &Told::default()).map(|choice| choice.chosen);
             assert_eq!(chosen, expected.map(NodeId::from), "{name}");
         }
     }
@@ -226,35 +259,49 @@ mod tests {
     fn two_histories_are_not_chosen_between() {
         let mut other = node("n3", 5, 5);
         other.facts.applied = "0-1-5,1-7-3".parse().unwrap();
-        let found = choose(&[node("n2", 9, 9), other], &[], None, 0);
+        let found = choose(&[node("n2", 9, 9), other], &[], None, &Told::default());
         assert!(matches!(found, Err(NoChoice::Diverged(..))), "{found:?}");
     }
 
     #[test]
     fn a_missing_follower_is_waited_for_unless_an_operator_decides() {
         let standing = [node("n2", 10, 10)];
-        let missing = [NodeId::from("n3"), NodeId::from("n4")];
-        let refused = choose(&standing, &missing, None, 0).unwrap_err();
+        let (missing, told) = ([NodeId::from("n3"), NodeId::from("n4")], Told::default());
+        let refused = choose(&standing, &missing, None, &told).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "waiting for n3, n4: the newest acknowledged transaction may be there alone"
         );
-        assert_eq!(choose(&standing, &missing, Some(&"n2".into()), 0).unwrap().chosen, "n2".into());
-        assert!(choose(&standing, &missing, Some(&"n3".into()), 0).is_err());
+        assert_eq!(choose(&standing, &missing, Some(&"n2".into()), &told).unwrap().chosen, "n2".into());
+        assert!(choose(&standing, &missing, Some(&"n3".into()), &told).is_err());
     }
 
     #[test]
     fn what_clients_were_told_of_is_not_given_up() {
         let standing = [node("n2", 10, 10), node("n3", 9, 9)];
-        assert_eq!(choose(&standing, &[], None, 10).unwrap().chosen, "n2".into());
-        let refused = choose(&standing, &[], None, 11).unwrap_err();
+        let surely = |surely| Told { surely, ..Told::default() };
+        assert_eq!(choose(&standing, &[], None, &surely(10)).unwrap().chosen, "n2".into());
+        let refused = choose(&standing, &[], None, &surely(11)).unwrap_err();
         assert_eq!(refused, NoChoice::Lacking { best: "n2".into(), has: 10, told: 11 });
-        assert!(choose(&standing, &[], Some(&"n2".into()), 11).is_ok(), "an operator may");
+        assert!(choose(&standing, &[], Some(&"n2".into()), &surely(11)).is_ok(), "an operator may");
+    }
+
+    #[test]
+    fn what_clients_may_have_been_told_of_is_waited_for_while_somebody_may_have_it() {
+        let n3 = |received| Aside { id: "n3".into(), received, outsider: false };
+        let chosen = |aside| {
+            let told = Told { perhaps: 11, aside: vec![aside], ..Told::default() };
+            choose(&[node("n2", 10, 10)], &[], None, &told).map(|choice| choice.chosen)
+        };
+        let elsewhere = vec!["n3".into()];
+        let unsure = NoChoice::Unsure { best: "n2".into(), has: 10, told: 11, elsewhere };
+        assert_eq!(chosen(n3(None)), Err(unsure));
+        assert_eq!(chosen(n3(Some("0-1-10".parse().unwrap()))), Ok("n2".into()), "so nobody was told");
     }
 
     #[test]
     fn the_reason_names_the_runner_up() {
-        let why = choose(&[node("n2", 10, 10), node("n3", 51, 8)], &[], None, 0).unwrap().why;
+        let why = choose(&[node("n2", 10, 10), node("n3", 51, 8)], &[], None, &Told::default()).unwrap().why;
         assert_eq!(why, "41 transactions more than n2, at 0-1-51");
     }
 }

@@ -22,7 +22,7 @@ pub fn warning(view: &ClusterView, sights: &[Sight]) -> Option<String> {
         format!(
             "primary {} acknowledges writes before a follower has them (rpl_semi_sync_master_enabled=OFF): \
              if it is lost, acknowledged writes can be lost with it; SET GLOBAL rpl_semi_sync_master_enabled=ON \
-             there, and rpl_semi_sync_slave_enabled=ON on its followers",
+             there, and rpl_semi_sync_slave_enabled=ON on its followers (newer MySQL: _source_ and _replica_)",
             primary.id
         )
     })

@@ -61,6 +61,8 @@ struct Place {
 /// What the last probe of a node found.
 #[derive(Debug, Default)]
 struct Last {
+    /// It was answered.
+    answered: bool,
     /// Reads answered by then.
     reads: u64,
     /// How far behind the node was; `None`: unknown.
@@ -104,7 +106,8 @@ impl Board {
             let judge = Judge::new(settings.fall, settings.rise, alive);
             let facts_at = facts.as_ref().map(|_| now);
             let sight = Sight { id, alive, lives: 0, facts, facts_at, evidence, died, up_at: None };
-            Place { sight, judge, meter, last: Last::default() }
+            let last = Last { answered: alive, ..Last::default() };
+            Place { sight, judge, meter, last }
         };
         let places = nodes.into_iter().map(place).collect();
         let inner = Inner { places, primary: None, past: PrimaryPast::default() };
@@ -128,6 +131,11 @@ impl Board {
     /// Whether the judge holds a node for alive.
     pub fn alive(&self, id: &NodeId) -> bool {
         self.lock().places.iter().any(|place| &place.sight.id == id && place.sight.alive)
+    }
+
+    /// Whether a node answered its last probe, whatever the judge still thinks of it.
+    pub fn answers(&self, id: &NodeId) -> bool {
+        self.lock().places.iter().any(|place| &place.sight.id == id && place.last.answered)
     }
 
     /// For how long the judge has been sure of a node's death; `None` while it holds it for alive.
@@ -158,12 +166,13 @@ impl Board {
         let Some(place) = places.get_mut(index) else { return false };
         let observation = match &answer {
             Answer::Facts(..) => Observation::Answered,
-            Answer::Overloaded(_) | Answer::Denied(_) => Observation::Busy,
+            Answer::Overloaded(_) | Answer::Denied(_) | Answer::Unfit(_) => Observation::Busy,
             Answer::Refused(_) => Observation::Refused,
             Answer::Broken(_) => Observation::Broken,
             Answer::Silent => Observation::Silent,
         };
         let change = place.judge.see(at, observation);
+        place.last.answered = observation == Observation::Answered;
         if let Answer::Facts(facts, ping) = answer {
             let restarted = change == Some(HealthChange::Up);
             place.learn(at, facts, ping, restarted, primary.as_ref(), past);

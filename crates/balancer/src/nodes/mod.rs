@@ -1,9 +1,13 @@
 //! What the control plane may ask of a node, and what a node tells of itself.
 //!
-//! Two real things stand behind [`Nodes`]: database servers ([`mariadb`]) and the simulation's fake ones. Every call here
+//! Two real things stand behind [`Nodes`]: database servers ([`servers`]) and the simulation's fake ones. Every call here
 //! waits on a node, so nobody but probes and jobs makes any, each within a limit of its own.
 
-pub mod mariadb;
+mod dialect;
+mod link;
+mod mariadb;
+mod mysql;
+pub mod servers;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,12 +16,16 @@ use cluster::NodeId;
 use cluster::replication::gtid::GtidPosition;
 use futures_util::future::BoxFuture;
 
+pub use link::operator;
+
 /// What a node says of itself at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// Its `server_id`: the middle part of the GTIDs of what is written on it.
+    pub server: u32,
     /// Whether it refuses writes of ordinary accounts.
     pub read_only: bool,
-    /// How far its data has come (`gtid_current_pos`).
+    /// How far its data has come (`gtid_current_pos`; MySQL: `gtid_executed`).
     pub applied: GtidPosition,
     /// Whom it follows; `None`: nobody.
     pub following: Option<Following>,
@@ -39,6 +47,16 @@ impl Facts {
     pub fn replicates(&self) -> bool {
         self.following.as_ref().is_some_and(|f| f.receiving == Receiving::Connected && f.applying)
     }
+
+    /// Why it will not go on replicating by itself, for people; `None` while it does, or may as soon as it is connected.
+    pub fn stopped(&self) -> Option<String> {
+        match &self.following {
+            None => Some("it follows nobody".to_owned()),
+            Some(f) if !f.applying => Some(format!("it does not apply what it receives: {}", f.error)),
+            Some(f) if f.receiving == Receiving::Stopped => Some(format!("it does not receive: {}", f.error)),
+            Some(_) => None,
+        }
+    }
 }
 
 /// A node's side of replication.
@@ -46,7 +64,7 @@ impl Facts {
 pub struct Following {
     /// Whom it follows; `None` when the address is a name that is no address.
     pub source: Option<SocketAddr>,
-    /// How far it has received (`Gtid_IO_Pos`).
+    /// How far it has received (`Gtid_IO_Pos`; MySQL: `Retrieved_Gtid_Set`, what it has received since its relay log began).
     pub received: GtidPosition,
     /// The receiving half.
     pub receiving: Receiving,
@@ -78,6 +96,8 @@ pub enum Answer {
     Overloaded(String),
     /// It lives and does not let us in: wrong account or missing rights.
     Denied(String),
+    /// It lives and cannot be a node as it is: too old, no GTIDs, another kind of server than the others.
+    Unfit(String),
     /// Nobody listens there.
     Refused(String),
     /// A living connection was closed or reset.
@@ -123,6 +143,12 @@ pub enum NodeError {
 ///
 /// A future that is dropped leaves it open whether the node did what was asked.
 pub trait Nodes: Send + Sync + 'static {
+    /// Why nodes are observed and not changed, if they are: none is promoted, closed or pointed at another. Told as soon as
+    /// one has answered.
+    fn observed(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Asks a node for its facts over a connection that is kept between probes.
     fn probe<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Answer>;
 

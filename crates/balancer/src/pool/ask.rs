@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use cluster::replication::gtid::GtidPosition;
 
-use super::connect::{Connection, tracking};
+use super::connect::{Connection, SET_TO_CONNECTION, tracking};
 use super::image::Image;
 use super::statements::Text;
 use crate::wire::capabilities::Capabilities;
@@ -194,9 +195,46 @@ impl Connection {
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
+        for set in self.after_reset() {
+            match self.run(&set).await {
+                // As when the connection was made: one that the node does not know is left at its default.
+                Err(AskError::Refused(_)) if self.key.collation > u8::MAX.into() => {}
+                done => done?,
+            }
+        }
         self.run(tracking(&self.greeting)).await?;
         self.tracked = true;
         Ok(())
+    }
+
+    /// What a reset connection must be told to be as it was after the login. MySQL brings the character set to the server's
+    /// default ("mysql_reset_connection()" in its C API guide), MariaDB to that of the login.
+    fn after_reset(&self) -> Vec<Vec<u8>> {
+        if !self.greeting.is_mysql() {
+            return Vec::new();
+        }
+        let collation = format!("SET collation_connection={}", self.key.collation);
+        vec![collation.into_bytes(), SET_TO_CONNECTION.to_vec()]
+    }
+
+    /// How far the node's data have come: all of it, so also what the session has just written there.
+    pub async fn position(&mut self, limit: Duration) -> Result<Option<GtidPosition>, AskError> {
+        let text: &[u8] = if self.greeting.is_mysql() {
+            b"SELECT @@GLOBAL.gtid_executed"
+        } else {
+            b"SELECT @@global.gtid_current_pos"
+        };
+        let position = self.value(text, limit).await?;
+        Ok(position.and_then(|text| text.parse().ok()))
+    }
+
+    /// How far the session's own writes have come, as far as the node can tell them from others'.
+    pub async fn written(&mut self, limit: Duration) -> Result<Option<GtidPosition>, AskError> {
+        if self.greeting.is_mysql() {
+            return self.position(limit).await;
+        }
+        let position = self.value(b"SELECT @@last_gtid", limit).await?;
+        Ok(position.and_then(|text| text.parse().ok()))
     }
 
     /// Has it tell changes as a client has asked for, for one statement.
@@ -224,7 +262,7 @@ impl Connection {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let told = changes(ok.changes).filter_map(|change| match change {
             Change::Variable(name, value) => Some((text(name), text(value))),
-            Change::Schema(_) => None,
+            Change::Schema(_) | Change::Gtids(_) => None,
         });
         Ok(told.collect())
     }

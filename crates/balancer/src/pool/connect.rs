@@ -33,7 +33,7 @@ pub const TRACK_MYSQL: &[u8] =
     b"SET session_track_system_variables='*', session_track_schema=ON, session_track_gtids=OWN_GTID";
 
 /// What SET NAMES does, after the collation has been set by its number.
-const SET_TO_CONNECTION: &[u8] =
+pub(super) const SET_TO_CONNECTION: &[u8] =
     b"SET character_set_client=@@character_set_connection, character_set_results=@@character_set_connection";
 
 /// The statement that switches tracking on at the server that greeted like this.

@@ -107,9 +107,12 @@ impl Image {
         self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
     }
 
-    /// Whether it sets no variable that `other` leaves as it was at the beginning.
+    /// Whether it sets no variable, of the system or the user's, that `other` leaves as it was at the beginning. To set a user
+    /// variable to NULL is not to unset it: it keeps its type.
     pub fn has_nothing_beyond(&self, other: &Self) -> bool {
+        let set = |name: &str| other.user.binary_search_by(|(known, _)| (**known).cmp(name)).is_ok();
         self.variables.iter().all(|(name, _)| other.get(name).is_some())
+            && self.user.iter().all(|(name, _)| set(name))
     }
 
     /// Whether a connection in this state can be brought into `other` without losing anything: nothing has to be unset.
@@ -133,24 +136,16 @@ impl Image {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The SET that brings the user variables from this state into `other`'s; `None` when none differs. A variable that is
-    /// not set reads as NULL, so that is how one is unset.
+    /// The SET that brings the user variables from this state into `other`'s, with nothing to unset; `None` when none
+    /// differs.
     pub fn set_user_to(&self, other: &Self) -> Option<Vec<u8>> {
         let mut text = Vec::new();
-        let mut put = |name: &str, literal: &[u8]| {
+        for (name, literal) in other.user.iter().filter(|variable| !self.user.contains(variable)) {
             text.extend_from_slice(if text.is_empty() { &b"SET @"[..] } else { b", @" });
             text.extend_from_slice(name.as_bytes());
             text.push(b'=');
             text.extend_from_slice(literal);
-        };
-        let lacks =
-            |user: &[(Box<str>, _)], name: &str| user.binary_search_by(|(k, _)| (**k).cmp(name)).is_err();
-        self.user
-            .iter()
-            .filter(|(name, _)| lacks(&other.user, name))
-            .for_each(|(name, _)| put(name, b"NULL"));
-        let differ = other.user.iter().filter(|variable| !self.user.contains(variable));
-        differ.for_each(|(name, literal)| put(name, literal));
+        }
         (!text.is_empty()).then_some(text)
     }
 
@@ -244,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn user_variables_are_set_and_unset() {
+    fn user_variables_are_set_and_never_unset() {
         let (mut from, mut to) = (Image::default(), Image::default());
-        assert!(from.set_user(b"A", b"1") && from.set_user(b"gone", b"'x'"));
-        assert!(to.set_user(b"a", b"1") && to.set_user(b"b", b"'it''s'"));
+        assert!(from.set_user(b"A", b"1") && from.set_user(b"old", b"'x'"));
+        assert!(to.set_user(b"a", b"1") && to.set_user(b"b", b"'it''s'") && to.set_user(b"old", b"2"));
         let set = from.set_user_to(&to).unwrap();
-        assert_eq!(String::from_utf8(set).unwrap(), "SET @gone=NULL, @b='it''s'");
+        assert_eq!(String::from_utf8(set).unwrap(), "SET @b='it''s', @old=2");
         assert_eq!(to.set_user_to(&to), None);
-        assert!(from.leads_to(&to) && to.leads_to(&from), "they never stand in the way");
+        assert!(from.leads_to(&to) && !to.leads_to(&from), "@b would have to be unset");
         assert!(!to.set_user(b"c", &[b'1'; LITERAL + 1]));
         assert!((0..100).any(|n| !to.set_user(format!("v{n}").as_bytes(), b"1")), "there is a limit");
     }

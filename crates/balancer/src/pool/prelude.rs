@@ -61,9 +61,11 @@ impl Prelude {
         self.push(Command::Query, text, Question::Done);
     }
 
-    /// Waits until the node has applied a position, at most so long.
-    pub fn wait_for(&mut self, position: &dyn std::fmt::Display, limit: Duration) {
-        let text = format!("SELECT MASTER_GTID_WAIT('{position}',{})", limit.as_secs_f64());
+    /// Waits until the node, a MySQL server or not, has applied a position, at most so long. Both functions answer 0 when
+    /// it has.
+    pub fn wait_for(&mut self, position: &dyn std::fmt::Display, limit: Duration, mysql: bool) {
+        let function = if mysql { "WAIT_FOR_EXECUTED_GTID_SET" } else { "MASTER_GTID_WAIT" };
+        let text = format!("SELECT {function}('{position}',{})", limit.as_secs_f64());
         self.push(Command::Query, text.as_bytes(), Question::Wait(limit));
     }
 

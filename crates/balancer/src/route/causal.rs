@@ -32,6 +32,10 @@ pub fn worth_waiting(
     limit: Duration,
     now: Instant,
 ) -> Option<Duration> {
+    if !position.is_kind_of(&node.meter.applied.load()) {
+        // A token of another cluster: a server would call it nonsense.
+        return None;
+    }
     let wait = expected(node, position, now).unwrap_or_default();
     (!limit.is_zero() && wait <= limit).then_some(wait)
 }

@@ -5,7 +5,6 @@
 //! heard. Where both together leave a doubt, the balancer does not start.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use cluster::{NodeId, Role};
@@ -16,6 +15,7 @@ use super::StartError;
 use crate::config::Config;
 use crate::executor::state::Saved;
 use crate::executor::topology::{Home, Member, Topology};
+use crate::failover::reign::Reign;
 use crate::nodes::{Answer, Facts, Nodes};
 use crate::telemetry::Meter;
 use crate::view::{NodeState, NodeView};
@@ -56,12 +56,8 @@ pub async fn topology(
 ) -> Result<(Topology, Found), StartError> {
     let mut found = look(config, nodes).await?;
     let primary = match find_primary(config, &found, saved) {
-        Err(StartError::TwoPrimaries { first, second }) => {
-            let last = saved.primary.clone().filter(|last| [&first, &second].contains(&last));
-            match last {
-                Some(last) if has_everything(nodes, &found, &last).await => Primary::Serves(last),
-                _ => return Err(StartError::TwoPrimaries { first, second }),
-            }
+        Err(doubt @ (StartError::TwoPrimaries { .. } | StartError::Doubtful { .. })) => {
+            settle(config, nodes, &found, saved).await.ok_or(doubt)?
         }
         other => other?,
     };
@@ -73,12 +69,27 @@ pub async fn topology(
     Ok((topology, found))
 }
 
-/// Whether every node answers and none has a transaction that `last` has not: an election was begun and nobody wrote
-/// on whoever won it.
-async fn has_everything(nodes: &dyn Nodes, found: &Found, last: &NodeId) -> bool {
-    let others = found.iter().filter(|(id, _)| id != last);
-    let extra = join_all(others.map(|(id, _)| timeout(PATIENCE, nodes.extra(id, last)))).await;
-    extra.into_iter().all(|extra| matches!(extra, Ok(Ok(None))))
+/// Who was the primary last has it still if it answers and has every transaction of those that are writable: an election
+/// was begun and nobody wrote on whoever won it, or it was closed and one that was the primary before it was not. The
+/// others are closed, or will be by the election that follows.
+async fn settle(config: &Config, nodes: &dyn Nodes, found: &Found, saved: &Saved) -> Option<Primary> {
+    let look = Look { config, found };
+    let last = saved.primary.as_ref()?;
+    let facts = look.facts(last)?;
+    let writable = |(id, facts): &&(NodeId, Option<Facts>)| {
+        id != last && facts.as_ref().is_some_and(|facts| !facts.read_only)
+    };
+    let others: Vec<&NodeId> = found.iter().filter(writable).map(|(id, _)| id).collect();
+    let extra = join_all(others.iter().map(|id| timeout(PATIENCE, nodes.extra(id, last)))).await;
+    if !extra.into_iter().all(|extra| matches!(extra, Ok(Ok(None)))) {
+        return None;
+    }
+    if facts.read_only {
+        return Some(Primary::Lost(last.clone()));
+    }
+    // Some may follow one of them, so that it would take writes, and nobody else closes one that is switched off.
+    let closed = join_all(others.iter().map(|id| timeout(PATIENCE, nodes.fence(id)))).await;
+    closed.into_iter().all(|closed| matches!(closed, Ok(Ok(())))).then(|| Primary::Serves(last.clone()))
 }
 
 /// Who has what the primary had when it was asked. What the nodes said is brought up to date on the way.
@@ -121,7 +132,7 @@ async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
         .await;
         let waits = config.nodes.iter().zip(&answers).map(|(node, answer)| wait_for(node.candidate, answer));
         let waiting = waits.max().unwrap_or_default();
-        let denied = answers.iter().any(|answer| matches!(answer, Answer::Denied(_)));
+        let denied = answers.iter().any(|answer| matches!(answer, Answer::Denied(_) | Answer::Unfit(_)));
         if began.elapsed() < waiting && !denied {
             sleep(Duration::from_millis(100)).await;
             continue;
@@ -131,6 +142,7 @@ async fn look(config: &Config, nodes: &dyn Nodes) -> Result<Found, StartError> {
         for (id, answer) in ids.into_iter().zip(answers) {
             match answer {
                 Answer::Denied(reason) => return Err(StartError::Denied { node: id, reason }),
+                Answer::Unfit(reason) => return Err(StartError::Unfit { node: id, reason }),
                 Answer::Facts(facts, _) => found.push((id, Some(facts))),
                 other => {
                     why.push(format!("{id}: {other:?}"));
@@ -279,15 +291,31 @@ fn first_topology(
             (_, Home::Serving) => Role::Replica,
         };
         let meter = Arc::new(Meter::default());
-        if let Some(facts) = facts.as_ref().filter(|_| is_primary) {
-            // Nobody knows any more what clients were told of it: perhaps all.
-            meter.acknowledged.store(facts.applied.sequence(0), Relaxed);
-        }
         let (id, address, weight) = (id.clone(), node.address, node.weight);
         let node = NodeView { id, index, address, role, state, weight, epoch: 0, meter };
         Member { node, home, sound: is_primary || follows || lost, refused: None, failures: (0, None) }
     });
-    Topology { members: members.collect(), strategy: config.strategy }
+    let facts = found.iter().find(|(id, _)| id == primary.id()).and_then(|(_, facts)| facts.as_ref());
+    let reign = reign(facts, primary, saved);
+    // Nobody knows any more what clients were told of: perhaps all that the primary has, and had when it began.
+    let has = facts.map_or(0, |facts| facts.applied.sequence(0));
+    let perhaps_told = has.max(reign.map_or(0, |reign| reign.from));
+    let members = members.collect();
+    Topology { members, strategy: config.strategy, perhaps_told, reign, unproven: lost }
+}
+
+/// The primary's reign as it was written down, or else from this moment on.
+fn reign(facts: Option<&Facts>, primary: &Primary, saved: &Saved) -> Option<Reign> {
+    let fits = |reign: &Reign| {
+        let other = |facts: &Facts| facts.server != reign.server || reign.excludes(&facts.applied);
+        saved.primary.as_ref() == Some(primary.id()) && !facts.is_some_and(other)
+    };
+    let serves = matches!(primary, Primary::Serves(_));
+    let now = || {
+        let Facts { server, applied, .. } = facts.filter(|_| serves)?;
+        Some(Reign { from: applied.sequence(0), server: *server })
+    };
+    saved.reign.filter(fits).or_else(now)
 }
 
 #[cfg(test)]
@@ -295,44 +323,12 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::config::{Account, Node};
     use crate::executor::state;
     use crate::nodes::{Following, Receiving};
 
+    /// n1, n2, and n3, which begins as a candidate.
     fn config() -> Config {
-        let account = || Account { name: "a".into(), password: "b".into() };
-        let node = |n: u16| Node {
-            name: format!("n{n}"),
-            address: SocketAddr::from(([127, 0, 0, 1], n)),
-            direct_address: None,
-            weight: 1,
-            candidate: n == 3,
-        };
-        Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            admin: None,
-            workers: 1,
-            strategy: Default::default(),
-            consistency: Default::default(),
-            causal: Default::default(),
-            eventual: Default::default(),
-            listeners: Vec::new(),
-            slow_start_ms: 0,
-            accounts: vec![account()],
-            auth: Default::default(),
-            operator: account(),
-            replication: account(),
-            nodes: vec![node(1), node(2), node(3)],
-            health: Default::default(),
-            failover: Default::default(),
-            elastic: Default::default(),
-            pool: Default::default(),
-            limits: Default::default(),
-            tls: Default::default(),
-            nodes_tls: Default::default(),
-            compression: crate::config::Compression::all(),
-            state_file: None,
-        }
+        crate::simulation::stage::config(3, 1)
     }
 
     /// `w`: writable and follows nobody; `-`: does not answer; a digit: read-only and follows that node.
@@ -351,12 +347,7 @@ mod tests {
                     error: String::new(),
                     diverged: false,
                 };
-                Some(Facts {
-                    read_only: true,
-                    applied: Default::default(),
-                    following: Some(following),
-                    waits: false,
-                })
+                Some(Facts { read_only: true, following: Some(following), ..Facts::default() })
             }
         };
         shape.chars().zip(1..).map(|(letter, n)| (NodeId::new(format!("n{n}")), facts(letter))).collect()
@@ -447,6 +438,7 @@ mod tests {
     fn a_remembered_switch_counts_more_than_the_configuration() {
         let line = |home, disabled| state::SavedNode { home, disabled };
         let saved = Saved {
+            reign: None,
             primary: None,
             nodes: [("n2".into(), line(Home::Serving, true)), ("n3".into(), line(Home::Serving, false))]
                 .into(),

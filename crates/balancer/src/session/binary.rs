@@ -73,13 +73,13 @@ impl Session {
         let Ok(id) = self.statement_id() else { return self.malformed().await };
         let payload = self.client.payload();
         let short = payload.len() < if bulk { packet::BULK_HEAD } else { packet::HEAD };
+        if short {
+            return self.malformed().await;
+        }
         let given_to = if bulk { "mysqld_stmt_bulk_execute" } else { "mysqld_stmt_execute" };
         let Some(statement) = self.prepared.get_mut(id) else {
             return self.unknown_statement(id, given_to).await;
         };
-        if short {
-            return self.malformed().await;
-        }
         match packet::types(payload, bulk, statement.parameters) {
             Ok(Some(types)) if types != statement.types => {
                 statement.types = types.to_vec();

@@ -117,15 +117,15 @@ impl Reads {
 
     /// Takes a token: all reads from now on see at least that much. `last_write` grows with it.
     pub fn take_token(&mut self, token: &GtidPosition, last_write: &mut GtidPosition) {
-        self.token.merge(token);
-        self.seen.merge(token);
-        last_write.merge(token);
+        self.token.require(token);
+        self.seen.require(token);
+        last_write.require(token);
     }
 
     /// What another session would have to see to miss nothing that this one has written, and read on the primary.
     pub fn token(&self, last_write: &GtidPosition) -> GtidPosition {
         let mut token = last_write.clone();
-        token.merge(&self.seen);
+        token.require(&self.seen);
         token
     }
 
@@ -136,7 +136,7 @@ impl Reads {
 
     /// It has read on the primary, which has come no further than this.
     pub fn has_seen(&mut self, position: &GtidPosition) {
-        self.seen.merge(position);
+        self.seen.require(position);
         self.last_read = None;
     }
 
@@ -224,13 +224,16 @@ impl Reads {
     }
 }
 
-/// Domains that a token may name; more than any cluster has, and few enough to compare with each read.
-const MOST_DOMAINS: usize = 64;
+/// Domains or intervals that a token may name; more than any cluster has, and few enough to compare with each read.
+const MOST_PARTS: usize = 64;
+/// No such token is longer.
+const LONGEST: usize = 16 << 10;
 
 /// A token as text.
 pub fn token(text: &[u8]) -> Option<GtidPosition> {
+    let text = text.get(..LONGEST).is_none().then_some(text)?;
     let position: GtidPosition = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (position.gtids().len() <= MOST_DOMAINS).then_some(position)
+    (position.parts() <= MOST_PARTS).then_some(position)
 }
 
 #[cfg(test)]
@@ -286,7 +289,7 @@ mod tests {
             ("tpcw_wait_ms", "-1"),
             ("tpcw_max_lag_ms", "soon"),
             ("tpcw_token", "0-1"),
-            ("tpcw_token", "3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5"),
+            ("tpcw_token", "3E11FA47-71CA-11E1-9E33-C80AA9429562:5-1"),
             ("tpcw_token", "DEFAULT"),
             ("tpcw_explain", "2"),
         ] {

@@ -29,6 +29,8 @@ pub(super) const PARSE_ERROR: u16 = 1064;
 pub struct State {
     /// What is set up again on whichever connection its statements run.
     pub image: Rc<Image>,
+    /// Its default schema, while a statement runs without it because it has been dropped.
+    pub mislaid: Option<Box<[u8]>>,
     /// The status that the last answer told.
     pub status: u16,
     /// How far its own writes have come.
@@ -61,6 +63,7 @@ impl State {
     pub fn new(image: Rc<Image>, collation: u16, images: Rc<Images>) -> Self {
         Self {
             image,
+            mislaid: None,
             status: status::AUTOCOMMIT,
             last_write: GtidPosition::default(),
             ties: Marks::NONE,
@@ -100,7 +103,7 @@ impl State {
         self.wrote = self.in_transaction() && (self.wrote || writes);
         self.manner.backslashes = self.status & NO_BACKSLASH_ESCAPES == 0;
         if let Some(gtid) = &seen.gtid {
-            self.last_write.merge(gtid);
+            self.last_write.require(gtid);
             lease.meter.told(gtid);
         }
         if seen.insert_id != 0 {

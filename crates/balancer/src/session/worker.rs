@@ -231,9 +231,6 @@ impl Worker {
             shared,
         });
         tokio::task::spawn_local(worker.clone().watch());
-        if number == 0 {
-            tokio::task::spawn_local(worker.clone().learn_face());
-        }
         worker
     }
 
@@ -321,11 +318,17 @@ impl Worker {
         });
     }
 
-    /// Connects once to any node, so that the first client is greeted as the nodes greet.
-    async fn learn_face(self: Rc<Self>) {
+    /// Connects once to any node, so that the first client is greeted as the nodes greet: MySQL's clients must not be
+    /// offered what only MariaDB has. Over at the latest when a connection would be.
+    pub async fn learn_face(&self) {
+        let limit = Duration::from_millis(self.shared.config.pool.connect_ms);
+        // With no node to be had, a guess is as good: nothing will be answered.
+        let _ = tokio::time::timeout(limit, self.look_for_face(limit)).await;
+    }
+
+    async fn look_for_face(&self, limit: Duration) {
         let key = Key { account: Default::default(), capabilities: Capabilities::default(), collation: 45 };
         let operator = Known::plain(&self.shared.config.operator);
-        let limit = Duration::from_millis(self.shared.config.pool.connect_ms);
         let places: Vec<Place> = self.shared.view.load().nodes.iter().map(Place::of).collect();
         for place in places {
             let tls = self.shared.certificates.to_node(place.id.as_str(), place.address.ip());

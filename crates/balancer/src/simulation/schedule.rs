@@ -9,18 +9,16 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tokio::time::Instant;
 
+use super::node::{FakeNode, Link, Process};
 use super::stage::{self, Stage, Violation};
-use super::world::{Link, Process};
 use crate::config::Elastic;
 use crate::event::EventKind;
 use crate::executor::planted::Bug;
 use crate::request::Action;
-use crate::view::{NodeState, Strategy};
+use crate::view::Strategy;
 
 /// How long a step is while all is being mended.
-const MEND: Duration = Duration::from_millis(40);
-/// In the end nothing may move for so long.
-const QUIET: Duration = Duration::from_millis(1500);
+pub(super) const MEND: Duration = Duration::from_millis(40);
 
 /// What one schedule was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +31,8 @@ pub struct Figures {
     pub promotions: u64,
     /// Times that the balancer was started again.
     pub restarts: u64,
+    /// Times that it refused to guess between two primaries after everything was healed, and an operator had to say.
+    pub by_hand: u64,
     /// Writes that clients were told of.
     pub acknowledged: u64,
     /// Milliseconds that passed on the simulation's clock.
@@ -46,6 +46,7 @@ impl Figures {
         self.happenings += other.happenings;
         self.promotions += other.promotions;
         self.restarts += other.restarts;
+        self.by_hand += other.by_hand;
         self.acknowledged += other.acknowledged;
         self.simulated_ms += other.simulated_ms;
     }
@@ -68,15 +69,17 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Result<Figures, Box<Violation>> {
     })
 }
 
-struct Play {
-    stage: Stage,
+/// A schedule that is being played.
+pub(super) struct Play {
+    pub(super) stage: Stage,
     random: Xoshiro256PlusPlus,
-    nodes: usize,
+    pub(super) nodes: usize,
     /// Nodes that may be out at a time. With two, waiting is allowed and losing is not.
-    faults: usize,
+    pub(super) faults: usize,
     began: Instant,
     happenings: u64,
-    restarts: u64,
+    pub(super) restarts: u64,
+    pub(super) by_hand: u64,
     promotions: u64,
 }
 
@@ -95,7 +98,7 @@ impl Play {
         let mut stage = Stage::new(config, seed, bug).await;
         stage.promises.strict = faults == 1;
         stage.world.lock().mishaps = *[0, 0, 20, 100].choose(&mut random).expect("not empty");
-        Self { stage, random, nodes, faults, began, happenings: 0, restarts: 0, promotions: 0 }
+        Self { stage, random, nodes, faults, began, happenings: 0, restarts: 0, by_hand: 0, promotions: 0 }
     }
 
     fn figures(&self) -> Figures {
@@ -104,6 +107,7 @@ impl Play {
             happenings: self.happenings,
             promotions: self.promotions + self.promoted(),
             restarts: self.restarts,
+            by_hand: self.by_hand,
             acknowledged: self.stage.world.lock().acknowledged.len() as u64,
             simulated_ms: self.began.elapsed().as_millis() as u64,
         }
@@ -132,9 +136,14 @@ impl Play {
         Ok(())
     }
 
+    /// How many nodes are out. One that the balancer still holds for dead is, although it is well again: a fault that ends
+    /// as the next one begins is there at the same time for all that the balancer can know.
     fn out(&self) -> usize {
         let world = self.stage.world.lock();
-        world.nodes.iter().filter(|node| node.process != Process::Up || node.link != Link::Open).count()
+        let out = |node: &&FakeNode| {
+            node.process != Process::Up || node.link != Link::Open || !self.stage.holds_for_alive(&node.id)
+        };
+        world.nodes.iter().filter(out).count()
     }
 
     /// What is broken is mended, what is well is broken, as far as faults are left.
@@ -144,19 +153,42 @@ impl Play {
             let node = &world.lock().nodes[index];
             (node.process, node.link)
         };
-        match (process, link) {
-            (Process::Dead, _) => world.restart(index, self.random.random_bool(0.8)),
-            (Process::Paused, _) => world.set_process(index, Process::Up),
-            (_, Link::Silent | Link::Refusing) => world.set_link(index, Link::Open),
+        let what = match (process, link) {
+            (Process::Dead, _) => {
+                let truncate = self.random.random_bool(0.8);
+                world.restart(index, truncate);
+                if truncate { "starts, without what was not acknowledged" } else { "starts, with all it had" }
+            }
+            (Process::Paused, _) => {
+                world.set_process(index, Process::Up);
+                "goes on"
+            }
+            (_, Link::Silent | Link::Refusing) => {
+                world.set_link(index, Link::Open);
+                "can be reached again"
+            }
             // With one fault at a time nothing breaks while something has one copy only: that is what is promised.
-            _ if self.out() >= self.faults || (self.faults == 1 && !self.redundant()) => {}
+            _ if self.out() >= self.faults || (self.faults == 1 && !self.redundant()) => return,
             _ => match self.random.random_range(0..8) {
-                0..=3 => world.kill(index),
-                4..=5 => world.set_process(index, Process::Paused),
-                6 => world.set_link(index, Link::Silent),
-                _ => world.set_link(index, Link::Refusing),
+                0..=3 => {
+                    world.kill(index);
+                    "is killed"
+                }
+                4..=5 => {
+                    world.set_process(index, Process::Paused);
+                    "is paused"
+                }
+                6 => {
+                    world.set_link(index, Link::Silent);
+                    "cannot be heard"
+                }
+                _ => {
+                    world.set_link(index, Link::Refusing);
+                    "refuses the balancer"
+                }
             },
-        }
+        };
+        self.stage.note(format!("* n{} {what}", index + 1));
     }
 
     /// Whether every acknowledged transaction would survive the loss of any one node.
@@ -171,14 +203,20 @@ impl Play {
         let pair = (one.min(other), one.max(other));
         let apart = self.stage.world.lock().apart.contains(&pair);
         self.stage.world.set_apart(one, other, !apart);
+        let what = if apart { "hear each other again" } else { "do not hear each other" };
+        self.stage.note(format!("* n{} and n{} {what}", one + 1, other + 1));
     }
 
     fn slow(&mut self, index: usize) {
-        let node = &mut self.stage.world.lock().nodes[index];
-        match self.random.random_range(0..3) {
-            0 => node.lame = !node.lame,
-            _ => node.slow_ms = self.random.random_range(0..250),
-        }
+        let what = {
+            let node = &mut self.stage.world.lock().nodes[index];
+            match self.random.random_range(0..3) {
+                0 => node.lame = !node.lame,
+                _ => node.slow_ms = self.random.random_range(0..250),
+            }
+            format!("* n{} answers {} ms later, applies slowly: {}", index + 1, node.slow_ms, node.lame)
+        };
+        self.stage.note(what);
     }
 
     /// An operator's wish; some are refused.
@@ -197,7 +235,10 @@ impl Play {
                 return drop(stage.handle.set_strategy(*strategy));
             }
         };
-        drop(stage.handle.ask(action, "schedule"));
+        let wish = format!("* {action:?} is asked for");
+        if stage.handle.ask(action, "schedule").is_ok() {
+            self.stage.note(wish);
+        }
     }
 
     /// The balancer dies; whoever looks after it starts it again until it stays.
@@ -211,103 +252,5 @@ impl Play {
             self.stage.pass(Duration::from_millis(500), MEND).await?;
         }
         Ok(())
-    }
-
-    /// All faults are healed; then everything must be well again, with nothing lost.
-    async fn mend(&mut self) -> Result<(), Box<Violation>> {
-        self.stage.world.heal();
-        for index in 0..self.nodes {
-            let dead = self.stage.world.lock().nodes[index].process == Process::Dead;
-            if dead {
-                self.stage.world.restart(index, true);
-            }
-        }
-        self.start_for_good().await?;
-        self.stage.until("a primary after all was healed", MEND, |stage| stage.primary().is_some()).await?;
-        // What was seen before may still be judged.
-        self.stage.pass(QUIET, MEND).await?;
-        self.make_well().await?;
-        self.still_works().await?;
-        self.all_have_everything().await
-    }
-
-    async fn start_for_good(&mut self) -> Result<(), Box<Violation>> {
-        for _ in 0..20 {
-            if self.stage.running() {
-                return Ok(());
-            }
-            self.restarts += 1;
-            match self.stage.restart().await {
-                Ok(()) => return Ok(()),
-                // Rightly refused; an operator knows, and everything was healed.
-                Err(_) => self.stage.pass(Duration::from_millis(500), MEND).await?,
-            }
-        }
-        let told = self.stage.restart().await.err().map(|error| error.to_string()).unwrap_or_default();
-        Err(self.stage.violation(format!("the balancer does not start after all was healed: {told}")))
-    }
-
-    /// An operator switches on what was switched off, and rebuilds what was refused.
-    async fn make_well(&mut self) -> Result<(), Box<Violation>> {
-        let end = Instant::now() + Duration::from_secs(120);
-        while !self.stage.well() {
-            if Instant::now() > end {
-                return Err(self.stage.violation("it was not well two minutes after all was healed"));
-            }
-            let refused: Vec<String> = self
-                .stage
-                .kinds()
-                .into_iter()
-                .filter(|(kind, _)| *kind == EventKind::Refused)
-                .map(|k| k.1)
-                .collect();
-            for index in 0..self.nodes {
-                let name = NodeId::new(format!("n{}", index + 1));
-                match (self.stage.state(index).1, self.stage.primary()) {
-                    (NodeState::Disabled, _) => drop(self.stage.handle.ask(Action::Enable(name), "mend")),
-                    (NodeState::Down, Some(primary)) if refused.contains(&name.to_string()) => {
-                        self.stage.world.rebuild(index, primary).await;
-                    }
-                    _ => {}
-                }
-            }
-            self.stage.pass(Duration::from_millis(400), MEND).await?;
-        }
-        Ok(())
-    }
-
-    /// The executor does what it is asked for, and then nothing moves any more.
-    async fn still_works(&mut self) -> Result<(), Box<Violation>> {
-        let primary = self.stage.primary();
-        let next = (0..self.nodes).find(|index| Some(*index) != primary).expect("another node");
-        let end = Instant::now() + Duration::from_secs(60);
-        while self.stage.primary() != Some(next) {
-            if Instant::now() > end {
-                return Err(self.stage.violation("never happened: a planned change with all well"));
-            }
-            self.make_well().await?;
-            let stage = &mut self.stage;
-            // One that is far behind is refused, and nearer the next time.
-            let action = Action::Switchover(NodeId::new(format!("n{}", next + 1)));
-            drop(stage.handle.ask(action, "mend"));
-            stage.pass(Duration::from_secs(1), MEND).await?;
-        }
-        self.make_well().await?;
-        let stage = &mut self.stage;
-        let automatic = stage.handle.elastic().automatic;
-        let before = stage.handle.view.load().generation;
-        stage.pass(QUIET, MEND).await?;
-        if !automatic && stage.handle.view.load().generation != before {
-            return Err(stage.violation("the view changes with all well and nothing asked for"));
-        }
-        Ok(())
-    }
-
-    async fn all_have_everything(&mut self) -> Result<(), Box<Violation>> {
-        let all = |stage: &Stage| {
-            let world = stage.world.lock();
-            world.nodes.iter().all(|node| world.acknowledged.iter().all(|(_, trx)| node.has(trx)))
-        };
-        self.stage.until("all have everything", MEND, all).await
     }
 }

@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::node::address;
 use super::promises::Promises;
-use super::world::{World, address};
+use super::world::World;
 use crate::config::{Account, Compression, Config, Elastic, Node};
 use crate::control::Handle;
 use crate::event::EventKind;
@@ -19,6 +20,9 @@ use crate::executor::planted::{Bug, Planted};
 use crate::executor::state::Memory;
 use crate::server::{Control, StartError};
 use crate::view::NodeState;
+
+/// How much of what has happened stands in the story of a violation: the newest.
+const TOLD: usize = 100;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -85,6 +89,8 @@ pub struct Stage {
     tasks: TaskTracker,
     stop: CancellationToken,
     seed: u64,
+    /// What happened from outside, and the events of balancers that died.
+    past: Vec<(Instant, String)>,
     pub(super) promises: Promises,
 }
 
@@ -103,7 +109,21 @@ impl Stage {
         let control = control.expect("all is well");
         let promises = Promises::new(&config);
         let (handle, tasks) = (control.handle, control.tasks);
-        Self { world, handle, steps: 0, config, planted, memory, tasks, stop, seed, promises }
+        let past = Vec::new();
+        Self { world, handle, steps: 0, config, planted, memory, tasks, stop, seed, past, promises }
+    }
+
+    /// Remembers what happens from outside at this moment, for the story of a violation.
+    pub fn note(&mut self, what: impl Into<String>) {
+        self.past.push((Instant::now(), what.into()));
+    }
+
+    /// The events of the balancer that runs, or did last.
+    fn events(&self) -> impl Iterator<Item = (Instant, String)> {
+        self.handle.events.after(0).into_iter().map(|event| {
+            let node = event.node.as_ref().map(NodeId::as_str).unwrap_or_default();
+            (event.at, format!("{} {node}: {} | {}", event.kind.name(), event.cause, event.detail))
+        })
     }
 
     /// The balancer dies at this moment and is started again. An error: it does not start, and is to be tried again.
@@ -111,21 +131,43 @@ impl Stage {
     /// # Errors
     /// What it says when it does not start.
     pub async fn restart(&mut self) -> Result<(), StartError> {
+        if self.running() {
+            self.past.extend(self.events().collect::<Vec<_>>());
+            self.note("the balancer dies");
+        }
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
         self.stop = CancellationToken::new();
         let nodes = Arc::new(self.world.clone());
         let (memory, planted) = (self.memory.clone(), self.planted);
-        let control = Control::start_with(&self.config, nodes, memory, planted, &self.stop).await?;
+        let control = Control::start_with(&self.config, nodes, memory, planted, &self.stop).await;
+        let control = control.inspect_err(|error| self.past.push((Instant::now(), error.to_string())))?;
         (self.handle, self.tasks) = (control.handle, control.tasks);
         self.promises.restarted();
+        self.note("the balancer runs again");
         Ok(())
+    }
+
+    /// An operator closes every node that takes writes, except the one that the balancer knew last as the primary.
+    pub fn close_all_but_the_last(&mut self) {
+        let last = self.memory.read().expect("it is held in memory").primary;
+        let mut world = self.world.lock();
+        for node in world.nodes.iter_mut().filter(|node| Some(&node.id) != last.as_ref()) {
+            node.read_only = true;
+        }
+        drop(world);
+        self.note(format!("* by hand all are closed but {last:?}"));
     }
 
     /// Whether the balancer runs.
     pub fn running(&self) -> bool {
         !self.tasks.is_closed()
+    }
+
+    /// Whether the balancer, if it runs, holds a node for alive.
+    pub fn holds_for_alive(&self, node: &NodeId) -> bool {
+        !self.running() || self.handle.board.alive(node)
     }
 
     /// The primary of the view.
@@ -219,10 +261,12 @@ impl Stage {
     }
 
     fn tell(&self, story: &mut String) -> std::fmt::Result {
-        for event in self.handle.events.after(0).iter().rev().take(40).rev() {
-            let node = event.node.as_ref().map(NodeId::as_str).unwrap_or_default();
-            let ago = event.at.elapsed().as_millis();
-            writeln!(story, "-{ago} ms {} {node}: {} | {}", event.kind.name(), event.cause, event.detail)?;
+        let mut past: Vec<_> = self.past.iter().cloned().chain(self.events()).collect();
+        past.sort_by_key(|(at, _)| *at);
+        // What is tried in vain again and again is told once.
+        past.dedup_by(|(_, next), (_, known)| next == known);
+        for (at, what) in past.iter().rev().take(TOLD).rev() {
+            writeln!(story, "-{} ms {what}", at.elapsed().as_millis())?;
         }
         let progress = self.handle.progress.borrow().clone();
         writeln!(story, "queued {:?}, running {:?}", progress.queued, progress.running)?;

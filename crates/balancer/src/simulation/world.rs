@@ -1,102 +1,17 @@
 //! Nodes that live in memory: they replicate, acknowledge, die, pause, are cut off, come back and fail half-way, all by a
-//! seed.
-//!
-//! What the control plane asks of a node is carried out by the node and not by the one who asks: whoever gives up early
-//! does not know whether it was, or will be, done. The changes asked of one node happen in the order in which they reached it.
+//! seed. What the control plane asks of them is in [`super::answers`].
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cluster::NodeId;
-use cluster::replication::gtid::{Gtid, GtidPosition};
-use futures_util::future::BoxFuture;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
-use crate::nodes::{Answer, Facts, Following, NodeError, Nodes, Receiving};
-
-/// One transaction: who first wrote it, its place, and a number that no other has.
-pub type Transaction = (u32, u64, u64);
-
-/// What a node's process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Process {
-    /// It runs.
-    Up,
-    /// It is there and does nothing.
-    Paused,
-    /// It is gone.
-    Dead,
-}
-
-/// What lies between the balancer and a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// Nothing.
-    Open,
-    /// All that is sent is lost, both ways.
-    Silent,
-    /// Connections are refused and broken.
-    Refusing,
-}
-
-/// Between two looks at whether a node can be reached again.
-const LOOK: Duration = Duration::from_millis(40);
-
-/// One node.
-#[derive(Clone, Debug)]
-pub struct FakeNode {
-    /// Its name.
-    pub id: NodeId,
-    /// Its process.
-    pub process: Process,
-    /// Its way to the balancer.
-    pub link: Link,
-    /// What it has applied; sequence numbers begin at 1 and have no gaps.
-    pub log: Vec<Transaction>,
-    /// Received and not applied.
-    pub relay: Vec<Transaction>,
-    /// It refuses writes.
-    pub read_only: bool,
-    /// Whom it follows.
-    pub source: Option<usize>,
-    /// Whether it wants to receive.
-    pub receiving: bool,
-    /// Its source told it that it has gone another way.
-    pub diverged: bool,
-    /// What each answer takes longer, in ms.
-    pub slow_ms: u64,
-    /// It applies one transaction in ten ticks.
-    pub lame: bool,
-    /// When it has done all that it was asked for.
-    free_at: Option<Instant>,
-}
-
-impl FakeNode {
-    fn tip(&self) -> u64 {
-        self.relay.last().or(self.log.last()).map_or(0, |trx| trx.1)
-    }
-
-    /// Whether it has received a transaction.
-    pub fn has(&self, trx: &Transaction) -> bool {
-        let at = trx.1 as usize - 1;
-        self.log.get(at).or_else(|| self.relay.get(at.checked_sub(self.log.len())?)) == Some(trx)
-    }
-
-    /// Whether it has applied a transaction.
-    pub fn shows(&self, trx: &Transaction) -> bool {
-        self.log.get(trx.1 as usize - 1) == Some(trx)
-    }
-
-    /// Whether the balancer's words reach it and are understood.
-    fn reachable(&self) -> bool {
-        self.process == Process::Up && self.link == Link::Open
-    }
-}
+use super::node::{FakeNode, Link, Process, Transaction};
 
 /// All nodes. A handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -128,39 +43,12 @@ pub struct Inner {
     pub mishaps: u32,
 }
 
-fn position(log: &[Transaction]) -> GtidPosition {
-    let mut position = GtidPosition::default();
-    if let Some((server, sequence, _)) = log.last() {
-        position.advance(Gtid { domain: 0, server: *server, sequence: *sequence });
-    }
-    position
-}
-
-/// Where a node listens, which nobody connects to.
-pub fn address(index: usize) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 1 + index as u16))
-}
-
 impl World {
     /// `nodes` nodes, the first a primary that all others follow.
     pub fn new(nodes: usize, seed: u64) -> Self {
-        let node = |index| FakeNode {
-            id: NodeId::new(format!("n{}", index + 1)),
-            process: Process::Up,
-            link: Link::Open,
-            log: vec![(1, 1, 0)],
-            relay: Vec::new(),
-            read_only: index > 0,
-            source: (index > 0).then_some(0),
-            receiving: index > 0,
-            diverged: false,
-            slow_ms: 0,
-            lame: false,
-            free_at: None,
-        };
         let inner = Inner {
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
-            nodes: (0..nodes).map(node).collect(),
+            nodes: (0..nodes).map(FakeNode::new).collect(),
             apart: Vec::new(),
             pending: Vec::new(),
             acknowledged: Vec::new(),
@@ -177,7 +65,7 @@ impl World {
         self.0.inner.lock().expect("no panic while the world is held")
     }
 
-    fn index(&self, node: &NodeId) -> usize {
+    pub(super) fn index(&self, node: &NodeId) -> usize {
         self.lock().nodes.iter().position(|fake| fake.id == *node).expect("a known node")
     }
 
@@ -193,11 +81,17 @@ impl World {
         }
     }
 
+    /// Wakes when the balancer's connections to a node break.
+    pub(super) fn breaking(&self, index: usize) -> watch::Receiver<u64> {
+        self.0.broken[index].subscribe()
+    }
+
     fn breaks(&self, index: usize) {
         self.0.broken[index].send_modify(|count| *count += 1);
     }
 
-    /// Comes back closed and following nobody, with or without what nobody acknowledged.
+    /// Comes back closed and receiving nothing, as the nodes of this program are started, with or without what nobody
+    /// acknowledged. Whom it followed it still knows.
     pub fn restart(&self, index: usize, truncate: bool) {
         let mut guard = self.lock();
         let inner = &mut *guard;
@@ -214,8 +108,9 @@ impl World {
             inner.nodes[index].log = log[..kept].to_vec();
         }
         let node = &mut inner.nodes[index];
-        (node.process, node.read_only, node.source, node.receiving) = (Process::Up, true, None, false);
+        (node.process, node.read_only, node.receiving) = (Process::Up, true, false);
         (node.diverged, node.slow_ms, node.lame, node.free_at) = (false, 0, false, None);
+        node.lives += 1;
     }
 
     /// As from a fresh copy of another node, which takes a moment.
@@ -225,6 +120,7 @@ impl World {
         let copy = self.lock().nodes[from].log.clone();
         self.lock().nodes[index].log = copy;
         self.lock().nodes[index].relay.clear();
+        self.lock().nodes[index].source = None;
         self.restart(index, false);
     }
 
@@ -309,100 +205,6 @@ impl World {
             heard(newest);
         }
     }
-
-    /// Waits until the balancer's words get through; fails where somebody says that they do not.
-    async fn reach(&self, index: usize) -> Result<(), String> {
-        loop {
-            {
-                let inner = self.lock();
-                let node = &inner.nodes[index];
-                match (node.process, node.link) {
-                    (_, Link::Refusing) => return Err("refused".to_owned()),
-                    (Process::Dead, Link::Open) => return Err("dead".to_owned()),
-                    (Process::Up, Link::Open) => return Ok(()),
-                    _ => {}
-                }
-            }
-            sleep(LOOK).await;
-        }
-    }
-
-    /// A question, which changes nothing.
-    async fn ask<T>(
-        &self,
-        node: &NodeId,
-        step: &'static str,
-        look: impl FnOnce(&Inner, usize) -> T,
-    ) -> Result<T, NodeError> {
-        let index = self.index(node);
-        let unreachable = |reason| NodeError::Unreachable { node: node.clone(), reason };
-        let (wait, mishap) = self.lots(index);
-        sleep(wait).await;
-        self.reach(index).await.map_err(unreachable)?;
-        if mishap.0 || mishap.1 {
-            return Err(NodeError::Server { node: node.clone(), step, reason: "mishap".to_owned() });
-        }
-        let answer = look(&self.lock(), index);
-        Ok(answer)
-    }
-
-    /// A change. Once the node has been reached it happens, whether or not somebody still waits for the answer.
-    async fn change<T: Send + 'static>(
-        &self,
-        node: &NodeId,
-        step: &'static str,
-        effect: impl FnOnce(&mut Inner, usize) -> T + Send + 'static,
-    ) -> Result<T, NodeError> {
-        let index = self.index(node);
-        let unreachable = |reason| NodeError::Unreachable { node: node.clone(), reason };
-        self.reach(index).await.map_err(unreachable)?;
-        let (wait, mishap) = self.lots(index);
-        let due = {
-            let now = Instant::now();
-            let mut inner = self.lock();
-            let due = inner.nodes[index].free_at.map_or(now, |free| free.max(now)) + wait;
-            inner.nodes[index].free_at = Some(due);
-            due
-        };
-        let (tell, told) = oneshot::channel();
-        let world = self.clone();
-        tokio::spawn(async move {
-            sleep_until(due).await;
-            while world.lock().nodes[index].process == Process::Paused {
-                sleep(LOOK).await;
-            }
-            let result = if world.lock().nodes[index].process == Process::Dead {
-                Err(None)
-            } else if mishap.0 {
-                Err(Some("mishap before"))
-            } else {
-                let result = effect(&mut world.lock(), index);
-                if mishap.1 { Err(Some("mishap after")) } else { Ok(result) }
-            };
-            // The answer comes when it can; nobody may be there any more.
-            if world.reach(index).await.is_ok() {
-                let _ = tell.send(result);
-            }
-        });
-        match told.await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(Some(reason))) => {
-                Err(NodeError::Server { node: node.clone(), step, reason: reason.to_owned() })
-            }
-            Ok(Err(None)) | Err(_) => Err(unreachable("it broke off".to_owned())),
-        }
-    }
-
-    /// How long an operation takes, and whether it fails before or after its effect.
-    fn lots(&self, index: usize) -> (Duration, (bool, bool)) {
-        let mut guard = self.lock();
-        let Inner { random, nodes, mishaps, .. } = &mut *guard;
-        let mut by_lot = || *mishaps > 0 && random.random_range(0..1000) < *mishaps;
-        let (before, after, late) = (by_lot(), by_lot(), by_lot());
-        let late = if late { random.random_range(100..3000) } else { 0 };
-        let wait = random.random_range(1..20) + nodes[index].slow_ms + late;
-        (Duration::from_millis(wait), (before, after))
-    }
 }
 
 /// Whom a node receives from at this moment.
@@ -448,107 +250,5 @@ impl Inner {
         }
         let apply = if hurry { node.relay.len() } else { apply.min(node.relay.len()) };
         node.log.extend(node.relay.drain(..apply));
-    }
-
-    fn facts(&self, index: usize) -> Facts {
-        let node = &self.nodes[index];
-        let following = node.source.map(|source| {
-            // A way that is cut looks like one on which nothing is said.
-            let connected = self.nodes[source].process != Process::Dead;
-            Following {
-                source: Some(address(source)),
-                received: position(if node.relay.is_empty() { &node.log } else { &node.relay }),
-                receiving: match (node.receiving, connected) {
-                    (false, _) => Receiving::Stopped,
-                    (true, false) => Receiving::Connecting,
-                    (true, true) => Receiving::Connected,
-                },
-                applying: true,
-                error: String::new(),
-                diverged: node.diverged,
-            }
-        });
-        Facts { read_only: node.read_only, applied: position(&node.log), following, waits: true }
-    }
-}
-
-impl Nodes for World {
-    fn probe<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Answer> {
-        Box::pin(async move {
-            let index = self.index(node);
-            let slow = self.lock().nodes[index].slow_ms;
-            let took = Duration::from_millis(1 + slow);
-            sleep(took).await;
-            match self.reach(index).await {
-                Ok(()) => Answer::Facts(self.lock().facts(index), took),
-                Err(reason) => Answer::Refused(reason),
-            }
-        })
-    }
-
-    fn broken<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let mut broken = self.0.broken[self.index(node)].subscribe();
-            if broken.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
-    }
-
-    fn status<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Facts, NodeError>> {
-        Box::pin(self.ask(node, "status", |inner, index| inner.facts(index)))
-    }
-
-    fn fence<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), NodeError>> {
-        Box::pin(self.change(node, "fence", |inner, index| {
-            inner.nodes[index].read_only = true;
-            inner.pending.retain(|(at, _)| *at != index);
-        }))
-    }
-
-    fn halt<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<Facts, NodeError>> {
-        Box::pin(self.change(node, "halt", |inner, index| {
-            inner.nodes[index].receiving = false;
-            inner.facts(index)
-        }))
-    }
-
-    fn drain<'a>(&'a self, node: &'a NodeId, _limit: Duration) -> BoxFuture<'a, Result<(), NodeError>> {
-        Box::pin(self.change(node, "drain", |inner, index| {
-            let node = &mut inner.nodes[index];
-            node.receiving = false;
-            let relay = std::mem::take(&mut node.relay);
-            node.log.extend(relay);
-        }))
-    }
-
-    fn open<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<(), NodeError>> {
-        Box::pin(self.change(node, "open", |inner, index| {
-            let node = &mut inner.nodes[index];
-            node.relay.clear();
-            (node.source, node.receiving, node.read_only) = (None, false, false);
-        }))
-    }
-
-    fn extra<'a>(
-        &'a self,
-        node: &'a NodeId,
-        primary: &'a NodeId,
-    ) -> BoxFuture<'a, Result<Option<String>, NodeError>> {
-        let there = self.index(primary);
-        Box::pin(self.ask(node, "compare", move |inner, index| {
-            let tip = inner.nodes[index].relay.last().or(inner.nodes[index].log.last())?;
-            (!inner.nodes[there].has(tip)).then(|| format!("{tip:?}"))
-        }))
-    }
-
-    fn follow<'a>(&'a self, node: &'a NodeId, primary: &'a NodeId) -> BoxFuture<'a, Result<(), NodeError>> {
-        let there = self.index(primary);
-        Box::pin(self.change(node, "follow", move |inner, index| {
-            let node = &mut inner.nodes[index];
-            node.relay.clear();
-            (node.source, node.receiving, node.read_only, node.diverged) = (Some(there), true, true, false);
-            inner.pending.retain(|(at, _)| *at != index);
-        }))
     }
 }

@@ -52,6 +52,13 @@ impl<'a> Hint<'a> {
     }
 }
 
+/// Whether a token goes on behind a comma: with a digit (MariaDB), or with a server's uuid and a colon (MySQL).
+fn goes_on(rest: &[u8]) -> bool {
+    let ends = |byte: &u8| matches!(byte, b':' | b'=' | b',') || byte.is_ascii_whitespace();
+    let first = rest.iter().position(ends);
+    rest.first().is_some_and(u8::is_ascii_digit) || first.is_some_and(|at| rest[at] == b':')
+}
+
 /// The pairs between blanks, and between those commas after which a key begins.
 fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
@@ -59,10 +66,8 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         if rest.is_empty() {
             return None;
         }
-        let ends = |at: usize| {
-            rest[at].is_ascii_whitespace()
-                || rest[at] == b',' && !rest.get(at + 1).is_some_and(u8::is_ascii_digit)
-        };
+        let ends =
+            |at: usize| rest[at].is_ascii_whitespace() || rest[at] == b',' && !goes_on(&rest[at + 1..]);
         let end = (0..rest.len()).find(|at| ends(*at)).unwrap_or(rest.len());
         let pair = &rest[..end];
         rest = rest.get(end + 1..).unwrap_or_default();
@@ -83,6 +88,9 @@ mod tests {
         let level = Hint::read(b"consistency=Monotonic,token=0-1-270,1-2-3,node=n3");
         assert_eq!((level.consistency, level.node), (Some(Consistency::Monotonic), Some(&b"n3"[..])));
         assert_eq!(level.token, Some(&b"0-1-270,1-2-3"[..]));
+        let uuids = b"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,a000fa47-71ca-11e1-9e33-c80aa9429562:1-5:9";
+        let hint = [b"token=", &uuids[..], b",node=n3"].concat();
+        assert_eq!((Hint::read(&hint).token, Hint::read(&hint).node), (Some(&uuids[..]), Some(&b"n3"[..])));
         assert_eq!(Hint::read(b"token= role=primary").token, Some(&b""[..]));
         assert_eq!(Hint::read(b"role=king node strategy=best"), Hint::default());
     }

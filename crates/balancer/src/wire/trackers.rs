@@ -9,7 +9,7 @@ use super::packet::Reader;
 /// Kinds of changes in an OK packet; further ones come only if the session has asked for them.
 pub(super) const VARIABLE: u8 = 0;
 pub(super) const SCHEMA: u8 = 1;
-const GTIDS: u8 = 3;
+pub(super) const GTIDS: u8 = 3;
 
 /// Of these a server tells by default.
 const DEFAULT: [&[u8]; 5] = [

@@ -1,10 +1,13 @@
-//! Positions in MariaDB's binary log: `domain-server-sequence`, a set of one a domain.
+//! How far a node's data have come: in MariaDB's binary log `domain-server-sequence`, one a domain; with MySQL the set of
+//! all transactions ([`GtidSet`]).
 //!
 //! Source: MariaDB knowledge base, "Global Transaction ID". Within one domain, and with `gtid_strict_mode=ON`, the
 //! sequence number alone orders transactions, which is what every comparison here relies on.
 
 use std::fmt;
 use std::str::FromStr;
+
+use super::gtid_set::GtidSet;
 
 /// One transaction: `0-1-270`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +28,7 @@ impl fmt::Display for Gtid {
 
 /// A text that is no GTID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a GTID of the form domain-server-sequence")]
+#[error("`{0}` is not a GTID of the form domain-server-sequence (MariaDB) or uuid:numbers (MySQL)")]
 pub struct ParseGtidError(pub String);
 
 impl FromStr for Gtid {
@@ -47,56 +50,91 @@ impl FromStr for Gtid {
     }
 }
 
-/// How far a node has come: the newest transaction of each domain, sorted by domain. Empty: nothing yet.
+/// How far a node has come. Empty: nothing yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GtidPosition(Vec<Gtid>);
+pub struct GtidPosition {
+    /// MariaDB: the newest transaction of each domain, sorted by domain.
+    newest: Vec<Gtid>,
+    /// MySQL: all transactions.
+    set: GtidSet,
+}
 
 impl GtidPosition {
-    /// The newest transaction of each domain, sorted by domain.
+    /// MariaDB: the newest transaction of each domain, sorted by domain.
     pub fn gtids(&self) -> &[Gtid] {
-        &self.0
+        &self.newest
+    }
+
+    /// MySQL: all transactions.
+    pub fn set(&self) -> &GtidSet {
+        &self.set
+    }
+
+    /// With how many parts it is written: domains, or intervals.
+    pub fn parts(&self) -> usize {
+        self.newest.len() + self.set.intervals()
     }
 
     /// Nothing written yet.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.newest.is_empty() && self.set.is_empty()
     }
 
     /// The newest sequence number of a domain, 0 when there is none.
     pub fn sequence(&self, domain: u32) -> u64 {
-        self.0.iter().find(|g| g.domain == domain).map_or(0, |g| g.sequence)
+        self.newest.iter().find(|g| g.domain == domain).map_or(0, |g| g.sequence)
     }
 
     /// Whether a node at this position has applied everything up to `other`.
     pub fn covers(&self, other: &GtidPosition) -> bool {
-        other.0.iter().all(|g| self.sequence(g.domain) >= g.sequence)
+        other.newest.iter().all(|g| self.sequence(g.domain) >= g.sequence)
+            && (other.set.is_empty() || self.set.covers(&other.set))
+    }
+
+    /// Whether a server that has come to `applied` can be asked to wait for this: it is of its kind.
+    pub fn is_kind_of(&self, applied: &GtidPosition) -> bool {
+        let sets = (!self.set.is_empty(), !applied.set.is_empty());
+        sets.0 == sets.1 && (self.newest.is_empty() || applied.set.is_empty())
     }
 
     /// Moves forward to include `gtid`; never moves back.
     pub fn advance(&mut self, gtid: Gtid) {
-        match self.0.binary_search_by_key(&gtid.domain, |g| g.domain) {
-            Ok(at) if self.0[at].sequence < gtid.sequence => self.0[at] = gtid,
+        match self.newest.binary_search_by_key(&gtid.domain, |g| g.domain) {
+            Ok(at) if self.newest[at].sequence < gtid.sequence => self.newest[at] = gtid,
             Ok(_) => {}
-            Err(at) => self.0.insert(at, gtid),
+            Err(at) => self.newest.insert(at, gtid),
         }
     }
 
     /// Moves forward to include every transaction of `other`.
     pub fn merge(&mut self, other: &GtidPosition) {
-        other.0.iter().for_each(|g| self.advance(*g));
+        other.newest.iter().for_each(|g| self.advance(*g));
+        self.set.merge(&other.set);
     }
 
-    /// How many transactions `other` is ahead, summed over domains (sequence numbers may have gaps, so an upper bound).
+    /// As [`GtidPosition::merge`], for a position that something waits for: it stays short, and may come to ask for more
+    /// than both ([`GtidSet::fill`]).
+    pub fn require(&mut self, other: &GtidPosition) {
+        self.merge(other);
+        self.set.fill();
+    }
+
+    /// How many transactions `other` is ahead, summed over domains (sequence numbers may have gaps, so an upper bound;
+    /// exact with MySQL).
     pub fn behind(&self, other: &GtidPosition) -> u64 {
-        other.0.iter().map(|g| g.sequence.saturating_sub(self.sequence(g.domain))).sum()
+        let domains = other.newest.iter().map(|g| g.sequence.saturating_sub(self.sequence(g.domain)));
+        domains.sum::<u64>() + self.set.lacks(&other.set)
     }
 }
 
 impl FromStr for GtidPosition {
     type Err = ParseGtidError;
 
-    /// Parses `@@gtid_current_pos` and its like: GTIDs separated by commas, possibly empty.
+    /// Parses `@@gtid_current_pos`, `@@gtid_executed` and their like: GTIDs separated by commas, possibly empty.
     fn from_str(text: &str) -> Result<Self, ParseGtidError> {
+        if text.contains(':') {
+            return Ok(Self { newest: Vec::new(), set: text.parse()? });
+        }
         let mut position = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             position.advance(part.parse()?);
@@ -107,10 +145,11 @@ impl FromStr for GtidPosition {
 
 impl fmt::Display for GtidPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, gtid) in self.0.iter().enumerate() {
+        for (i, gtid) in self.newest.iter().enumerate() {
             write!(f, "{}{gtid}", if i == 0 { "" } else { "," })?;
         }
-        Ok(())
+        let between = if self.newest.is_empty() || self.set.is_empty() { "" } else { "," };
+        write!(f, "{between}{}", self.set)
     }
 }
 
@@ -191,6 +230,21 @@ mod tests {
         at.merge(&"0-2-110,3-1-1".parse().unwrap());
         assert_eq!(at.to_string(), "0-2-110,1-7-5,3-1-1");
         assert_eq!("0-1-100".parse::<GtidPosition>().unwrap().behind(&at), 10 + 5 + 1);
+    }
+
+    #[test]
+    fn a_position_of_mysql_is_a_set() {
+        let position = |text: &str| -> GtidPosition {
+            text.replace('A', "3e11fa47-71ca-11e1-9e33-c80aa9429562").parse().unwrap()
+        };
+        let mut at = position("A:1-5:8");
+        assert!(at.covers(&position("A:8")) && !at.covers(&position("A:7")) && at.covers(&position("")));
+        assert_eq!((at.behind(&position("A:1-10")), at.parts(), at.sequence(0)), (4, 2, 0));
+        at.merge(&position("A:6-7"));
+        assert_eq!(at, position("A:1-8"));
+        assert!(!at.covers(&position("0-1-1")) && !position("0-1-1").covers(&at), "another kind of server's");
+        assert!(at.is_kind_of(&position("A:1")) && position("0-1-1").is_kind_of(&position("")));
+        assert!(!at.is_kind_of(&position("0-1-1")) && !position("0-1-1").is_kind_of(&at));
     }
 
     #[test]

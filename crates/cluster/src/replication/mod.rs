@@ -6,6 +6,7 @@
 pub mod divergence;
 pub mod follow;
 pub mod gtid;
+pub mod gtid_set;
 pub mod promote;
 pub mod semi_sync;
 pub mod status;
@@ -13,5 +14,6 @@ pub mod status;
 pub use divergence::errant;
 pub use follow::{follow, wait_applied};
 pub use gtid::{Gtid, GtidPosition, GtidState};
+pub use gtid_set::GtidSet;
 pub use promote::{drain_relay_log, fence, open, stop_receiving};
 pub use status::{Follows, SemiSyncMaster, Status, status};

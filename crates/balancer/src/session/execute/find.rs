@@ -90,7 +90,7 @@ impl Session {
     async fn catch_up(&mut self, plan: &Plan, mut lease: Lease, attempts: &mut Attempts) -> Look {
         let node = lease.node;
         let mut prelude = Prelude::default();
-        self.ask_to_wait(plan, &mut prelude);
+        self.ask_to_wait(plan, &lease, &mut prelude);
         match send_behind(&mut lease, prelude, &[], false).await {
             Ok(()) => {
                 self.has_applied(plan, &lease);
@@ -151,9 +151,9 @@ impl Session {
     }
 
     /// Adds the wait for what the session's reads need.
-    pub(super) fn ask_to_wait(&self, plan: &Plan, prelude: &mut Prelude) {
+    pub(super) fn ask_to_wait(&self, plan: &Plan, lease: &Lease, prelude: &mut Prelude) {
         let promise = self.reads.promise(plan, &self.state.last_write);
-        prelude.wait_for(promise.needs, promise.wait);
+        prelude.wait_for(promise.needs, promise.wait, lease.greeting.is_mysql());
     }
 
     /// Notes that the node has applied what the session's reads need.

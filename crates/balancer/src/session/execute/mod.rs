@@ -8,6 +8,7 @@ mod flight;
 mod loss;
 mod monotonic;
 pub mod outcome;
+mod schema;
 mod send;
 mod settle;
 mod short;
@@ -110,8 +111,16 @@ impl Session {
         self.card.set_running(true);
         self.card.lull.restart();
         let done = self.attempt(work, plan, Attempts::first(routed), None).await;
-        self.card.set_running(false);
+        self.is_over();
         done
+    }
+
+    /// A statement has been run, one way or another.
+    fn is_over(&mut self) {
+        self.card.set_running(false);
+        if self.state.mislaid.is_some() {
+            self.find_schema_again();
+        }
     }
 
     /// Tries it until it is done; the first attempt may be under way already.
@@ -228,6 +237,9 @@ impl Session {
     async fn refused(&mut self, lease: &Lease, error: &[u8], attempts: &mut Attempts) -> Result<Next, Gone> {
         let primary = self.worker.shared.view.load().primary().is_some_and(|node| node.index == lease.node);
         if primary || attempts.on_primary {
+            if self.mislay_schema(error) {
+                return Ok(Next::Again);
+            }
             self.client.send(error).await?;
             return Ok(Next::Done);
         }

@@ -40,8 +40,7 @@ impl Session {
         if !on_primary || stays || alone {
             return Ok(());
         }
-        let position = lease.value(b"SELECT @@global.gtid_current_pos", LIMIT).await?;
-        if let Some(position) = position.and_then(|text| text.parse().ok()) {
+        if let Some(position) = lease.position(LIMIT).await? {
             self.reads.has_seen(&position);
         }
         Ok(())

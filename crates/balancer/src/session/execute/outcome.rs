@@ -220,8 +220,8 @@ impl Session {
     /// Waits for the answer; one that is nothing but an OK is not passed on.
     async fn hold_answer(&mut self, lease: &mut Lease, tied: bool, seen: &mut Seen) -> Result<End, Gone> {
         let order = Order { expect: Expect::Result, stop_at_read_only: !tied, hold: true, statement_id: 0 };
-        let limit = self.worker.shared.config.limits.statement_ms;
-        let limit = (limit > 0).then_some(Duration::from_millis(limit));
+        let limit_ms = self.worker.shared.config.limits.statement_ms;
+        let limit = (limit_ms > 0).then_some(Duration::from_millis(limit_ms));
         let mut watch = Watch::begin(&self.alarm, &self.worker, &self.account, &self.client, limit);
         let end = relay(lease, &mut self.client, order, seen, &mut watch).await;
         end.inspect_err(|_| kill::at_node_later(&self.worker, Thread::of(lease, &self.account)))

@@ -43,7 +43,7 @@ impl Session {
         }
         let mut prelude = Prelude::default();
         if hold == Hold::LentBehind {
-            self.ask_to_wait(plan, &mut prelude);
+            self.ask_to_wait(plan, lease, &mut prelude);
         }
         let ready = match self.set_up(lease, work, plan, tied, &mut prelude).await {
             Ok(ready) => ready,

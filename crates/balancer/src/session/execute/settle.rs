@@ -178,11 +178,9 @@ impl Session {
 
     /// Results that end without an OK packet do not tell how far the session's writes have come.
     pub(super) async fn learn_position(&mut self, lease: &mut Lease) -> Result<(), AskError> {
-        if let Some(gtid) = lease.value(b"SELECT @@last_gtid", LIMIT).await?
-            && let Ok(position) = gtid.parse()
-        {
+        if let Some(position) = lease.written(LIMIT).await? {
             lease.meter.told(&position);
-            self.state.last_write.merge(&position);
+            self.state.last_write.require(&position);
         }
         Ok(())
     }

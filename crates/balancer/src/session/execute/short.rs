@@ -303,7 +303,7 @@ impl Session {
             }
             Reached::Answered { seen, stays } => self.tend_short(short, &seen, stays).await,
         };
-        self.card.set_running(false);
+        self.is_over();
         done
     }
 

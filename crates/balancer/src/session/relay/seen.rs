@@ -51,7 +51,7 @@ impl Seen {
         }
         for change in reply::changes(packet.changes) {
             match change {
-                Change::Variable(b"last_gtid", value) => self.written(value),
+                Change::Variable(b"last_gtid", value) | Change::Gtids(value) => self.written(value),
                 Change::Variable(b"session_track_system_variables", value) => self.untracked = value != b"*",
                 Change::Variable(name, value) => {
                     let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
