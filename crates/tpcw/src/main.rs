@@ -16,6 +16,7 @@ mod place;
 mod provider;
 mod search;
 mod stage;
+mod status;
 mod target;
 mod trial;
 mod workload;

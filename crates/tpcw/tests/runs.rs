@@ -215,6 +215,7 @@ fn a_balancer_that_was_killed_knows_its_switches_again_and_finds_the_primary() {
     assert!(code == Some(3) && text.contains("`balancer`"), "{text}");
     assert!(cluster(&["fail", "balancer", "kill_balancer"]).contains("killed"));
     assert_eq!(said(&place.run(&["check", "--target", &target])).0, Some(3), "nobody is there");
+    assert!(cluster(&["status"]).contains("Connection refused"), "which is told");
     let (code, text) = ask(&["fail", "balancer", "kill_balancer"]);
     assert!(code == Some(3) && text.contains("dead already"), "{text}");
     assert!(cluster(&["heal"]).contains("started anew"));
