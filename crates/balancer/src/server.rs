@@ -154,6 +154,14 @@ impl Balancer {
         self.tasks.wait().await;
         self.plane.join().await;
     }
+
+    /// Ends where it stands, as with the death of its process: nothing is finished and nobody is told. Its control plane has to be
+    /// ended with the runtime that it was started in.
+    pub async fn kill(self) {
+        self.plane.cut();
+        self.stop.cancel();
+        self.plane.join().await;
+    }
 }
 
 /// Starts a balancer for real nodes. Must be called within a tokio runtime, which carries the control plane; statements
