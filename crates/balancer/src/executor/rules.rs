@@ -96,7 +96,9 @@ impl Free {
             Action::TakeOut(_) | Action::Disable(_) => true,
             Action::ReplacePrimary | Action::Adopt(_) => !promoting,
             Action::Switchover(_) => !promoting && !scaling,
-            Action::Rejoin(_) | Action::Enable(_) => !promoting && primary,
+            Action::Enable(_) => !promoting && primary,
+            // The node may be one of those that are still being pointed at the new primary.
+            Action::Rejoin(_) => !changing && primary,
             Action::ScaleOut(_) => !promoting && !scaling && primary,
             Action::ScaleIn(_) | Action::Drain(_) => !changing && !scaling && primary,
         }

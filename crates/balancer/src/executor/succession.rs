@@ -119,7 +119,9 @@ impl Executor {
             return self.adopt_or_refuse(request, to, why);
         }
         let Some(primary) = self.parts.topology.primary() else {
-            // Whoever asked while the primary was well did not mean to do without what the missing ones may have.
+            // Whoever asked while the primary was well did not mean to do without what the missing ones may have. This may
+            // be the first that looks for the primary since.
+            self.lose_primary();
             if self.loss.as_ref().is_some_and(|loss| request.at <= loss.sure) {
                 return self.fail(&request, Some(&to), "the primary was lost meanwhile, ask again");
             }

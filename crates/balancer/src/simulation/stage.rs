@@ -264,7 +264,7 @@ impl Stage {
         let mut past: Vec<_> = self.past.iter().cloned().chain(self.events()).collect();
         past.sort_by_key(|(at, _)| *at);
         // What is tried in vain again and again is told once.
-        past.dedup_by(|(_, next), (_, known)| next == known);
+        past.dedup_by(|(_, next), (_, known)| next == known && !next.starts_with('*'));
         for (at, what) in past.iter().rev().take(TOLD).rev() {
             writeln!(story, "-{} ms {what}", at.elapsed().as_millis())?;
         }
