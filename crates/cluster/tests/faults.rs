@@ -276,6 +276,38 @@ async fn a_full_node_turns_newcomers_away_and_a_slow_one_takes_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_full_disk_nothing_is_committed_and_what_is_there_can_be_read() {
+    let spec = ClusterSpec { replicas: 1, candidates: 0, watch_writes: true, ..ClusterSpec::default() };
+    let cluster = LocalCluster::for_tests_with(spec).await.unwrap();
+    writes(&cluster, "CREATE TABLE tpcw.t (n INT PRIMARY KEY)").await;
+    writes(&cluster, "INSERT INTO tpcw.t VALUES (1)").await;
+    let (mut reader, mut writer) =
+        (login(&cluster, "n1", LIMIT).await.unwrap(), login(&cluster, "n1", SHORT).await.unwrap());
+    let before = cluster.node(&id("n1")).unwrap().pid;
+    cluster.fail(&id("n1"), &Fault::DiskFull).await.unwrap();
+    let waiting = writer.run("INSERT INTO tpcw.t VALUES (2)").await.unwrap_err();
+    assert!(matches!(waiting, AdminError::TimedOut { .. }), "{waiting}");
+    assert_eq!(reader.first::<u64>("SELECT COUNT(*) FROM tpcw.t").await.unwrap(), Some(1), "it answers");
+    eventually("the server says so itself", || async {
+        cluster.log_tail(&id("n1"), 20).unwrap().contains("Disk is full writing")
+    })
+    .await;
+    let healed = cluster.heal(&id("n1")).await.unwrap();
+    assert!(healed.starts_with("there is space again, started again as process"), "{healed}");
+    assert_ne!(cluster.node(&id("n1")).unwrap().pid, before);
+    for node in ["n1", "n2"] {
+        assert_eq!(count(&cluster, node).await, 1, "what was not acknowledged is nowhere");
+    }
+    cluster.admin(&id("n1"), LIMIT).await.unwrap().run("SET GLOBAL read_only=OFF").await.unwrap();
+    let mut again = cluster.admin(&id("n1"), LIMIT).await.unwrap();
+    again.run("INSERT INTO tpcw.t VALUES (3)").await.unwrap();
+
+    let unwatched = LocalCluster::for_tests(1).await.unwrap();
+    let refused = unwatched.fail(&id("n1"), &Fault::DiskFull).await.unwrap_err();
+    assert!(refused.to_string().contains("not watched"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_stopped_ends_in_good_order_and_faults_of_one_node_add_up() {
     let cluster = cluster(2).await;
     writes(&cluster, "CREATE TABLE tpcw.t (n INT PRIMARY KEY)").await;
