@@ -32,6 +32,7 @@ use crate::view::{ClusterView, ViewCell};
 use crate::{accounts, admin, failover, outcome};
 
 mod first;
+mod rivals;
 
 /// Sightings of sessions that may wait for the probes.
 const SIGHTINGS: usize = 256;

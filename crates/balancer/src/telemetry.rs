@@ -157,6 +157,9 @@ pub struct Meter {
     /// The newest transaction of replication domain 0 that a client was told of as kept, by its sequence number, since
     /// the node became the primary: whoever takes over must have it.
     pub acknowledged: AtomicU64,
+    /// How often sessions here have made, changed or dropped schemas: connections that are in one enter it again, since a
+    /// node's session goes on with what it knew of it.
+    pub schemas: AtomicU64,
     /// A decaying peak of statement latency, in microseconds; 0: none yet. Jumps up at once, comes down by an eighth of the
     /// difference a statement, and by a sixteenth a probe, so that a node that is left alone is forgiven.
     pub peak_us: AtomicU64,

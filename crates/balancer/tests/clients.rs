@@ -301,3 +301,50 @@ async fn a_session_goes_on_when_its_schema_is_dropped() {
     }
     assert_eq!(told[1], told[0]);
 }
+
+/// A node's session goes on with what it knew of its schema; the next client that comes to it must not.
+#[tokio::test]
+async fn a_schema_that_was_changed_is_entered_anew() {
+    let server = Node::start(1).await;
+    let front = Front::start_with(&[&server], |config| config.workers = 1);
+    let ask = "SELECT CONCAT(@@character_set_database, ' ', @@collation_database)";
+    let mut told = Vec::new();
+    for port in [server.port, front.port()] {
+        let root = async || Conn::new(nodes::opts(port, "root", "")).await.unwrap();
+        let inside = async || Conn::new(nodes::opts(port, "root", "").db_name(Some("s"))).await.unwrap();
+        let mut told_here = Vec::new();
+        for sql in [
+            "CREATE DATABASE s CHARACTER SET latin1",
+            "ALTER DATABASE s CHARACTER SET utf8mb4",
+            "DROP DATABASE s",
+            "CREATE SCHEMA s CHARACTER SET latin2",
+        ] {
+            root().await.query_drop(sql).await.unwrap();
+            if !sql.starts_with("DROP") {
+                told_here.push(inside().await.query_first::<String, _>(ask).await.unwrap().unwrap());
+            }
+        }
+        root().await.query_drop("DROP DATABASE s").await.unwrap();
+        told.push(told_here);
+    }
+    assert_eq!(told[1], told[0]);
+    assert_eq!(told[0].len(), 3);
+}
+
+/// A reset leaves a session of MariaDB's with the server's character set for its schema; no other client is to see that.
+#[tokio::test]
+async fn a_connection_that_was_reset_knows_its_schema() {
+    let server = Node::start_with(1, vec!["--character-set-server=latin1".to_owned()]).await;
+    server.root().await.query_drop("ALTER DATABASE tpcw CHARACTER SET utf8mb4").await.unwrap();
+    let front = Front::start_with(&[&server], |config| (config.workers, config.pool.max) = (1, 1));
+    let ask = "SELECT @@character_set_database";
+    for undo in ["SET time_zone = '+01:00'", "SET @a = 1", "CREATE TEMPORARY TABLE t (a INT)"] {
+        let mut first = front.client().await;
+        first.query_drop(undo).await.unwrap();
+        first.query_drop("DO 0").await.unwrap();
+        first.disconnect().await.unwrap();
+        let told: Option<String> = front.client().await.query_first(ask).await.unwrap();
+        assert_eq!(told.as_deref(), Some("utf8mb4"), "behind {undo}");
+    }
+    assert!(front.view.load().nodes[0].meter.resets.load(Relaxed) >= 3, "connections were reset");
+}

@@ -3,14 +3,13 @@
 mod certificates;
 mod nodes;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use balancer::config::Tls;
 use balancer::event::{EventKind, EventLog};
 use balancer::tls::watch;
-use certificates::Authority;
+use certificates::{Authority, Papers};
 use futures_util::StreamExt;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Row, SslOpts};
@@ -21,33 +20,6 @@ use tokio::time::timeout;
 
 /// How long any single thing may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Certificates of the balancer, in a folder.
-struct Papers {
-    folder: tempfile::TempDir,
-    authority: Authority,
-    ca: PathBuf,
-}
-
-impl Papers {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::new(&format!("authority of {}", folder.path().display()));
-        let ca = authority.write(folder.path(), "ca");
-        authority.sign(&["localhost", "127.0.0.1"]).write(folder.path(), "balancer");
-        Self { folder, authority, ca }
-    }
-
-    fn tls(&self) -> Tls {
-        let file = |name| Some(self.folder.path().join(name));
-        Tls { certificate: file("balancer.pem"), key: file("balancer.key"), ..Tls::default() }
-    }
-
-    /// What a client trusts.
-    fn trust(&self) -> SslOpts {
-        SslOpts::default().with_root_certs(vec![self.ca.clone().into()]).with_disable_built_in_roots(true)
-    }
-}
 
 /// A server that takes long packets, and a balancer that does.
 async fn long_packets() -> (Node, Front, Papers) {

@@ -4,7 +4,6 @@ mod certificates;
 mod nodes;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use balancer::config::NodesTls;
@@ -12,7 +11,7 @@ use balancer::config::tls::{TlsMode, Verify};
 use balancer::event::EventKind;
 use balancer::server::{self, StartError};
 use balancer::view::NodeState;
-use certificates::Authority;
+use certificates::Papers;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 use nodes::{Front, Node};
@@ -26,21 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ENCRYPTED: &str =
     "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME='Ssl_version'";
 
-/// Who signs the nodes' certificates, in a folder.
-struct Papers {
-    folder: tempfile::TempDir,
-    authority: Authority,
-    ca: PathBuf,
-}
-
 impl Papers {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::new(&format!("authority of {}", folder.path().display()));
-        let ca = authority.write(folder.path(), "ca");
-        Self { folder, authority, ca }
-    }
-
     /// A server with a certificate for `names`.
     async fn node(&self, number: u32, names: &[&str]) -> Node {
         let files = self.authority.sign(names).write(self.folder.path(), &format!("node{number}"));

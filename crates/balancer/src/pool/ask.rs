@@ -158,26 +158,43 @@ impl Connection {
         }
     }
 
+    /// Has the schema entered again if schemas have been changed since: the node's session would go on with the character
+    /// set that it had, which `LOAD DATA` goes by. For a session that is about to use the connection, not one that keeps it.
+    pub fn refresh_schema(&mut self) {
+        let now = self.meter.schemas.load(Relaxed);
+        if self.schemas != now {
+            self.schemas = now;
+            self.unsettled = self.image.schema.is_some();
+        }
+    }
+
+    /// What is to be entered so that the node's session is in a schema and knows it: to enter the one that it is in does
+    /// nothing (MariaDB), so it goes by way of another one that is always there.
+    pub(super) fn way_into(&self, image: &Image) -> impl Iterator<Item = Box<[u8]>> + use<> {
+        let detour = self.unsettled && self.image.schema == image.schema;
+        let enters = detour || self.image.schema != image.schema;
+        let schema = image.schema.clone().filter(|_| enters);
+        let detour = schema.is_some() && detour;
+        detour.then(|| b"information_schema"[..].into()).into_iter().chain(schema)
+    }
+
     /// Brings the node's session into a state.
     pub async fn enter(&mut self, image: &Rc<Image>) -> Result<(), AskError> {
-        if Rc::ptr_eq(&self.image, image) {
+        if Rc::ptr_eq(&self.image, image) && !self.unsettled {
             return Ok(());
         }
-        if self.image == *image {
+        if self.image == *image && !self.unsettled {
             self.image = image.clone();
             return Ok(());
         }
         if !self.image.has_nothing_beyond(image) {
             self.reset().await?;
         }
-        if self.image.schema != image.schema
-            && let Some(schema) = &image.schema
-        {
-            self.ask(Command::InitDb, schema, Expect::Result, LIMIT).await?;
-            let mut reached = Image::clone(&self.image);
-            reached.schema = Some(schema.clone());
-            self.image = Rc::new(reached);
+        for schema in self.way_into(image) {
+            self.ask(Command::InitDb, &schema, Expect::Result, LIMIT).await?;
+            self.image = Rc::new(Image { schema: Some(schema), ..Image::clone(&self.image) });
         }
+        self.unsettled = false;
         if let Some(set) = self.image.set_to(image) {
             self.run(set.as_bytes()).await?;
         }
@@ -189,12 +206,13 @@ impl Connection {
     }
 
     /// Undoes what a session has left on the node: transaction, variables, temporary tables, locks, what was prepared. The
-    /// schema stays.
+    /// schema stays, but its character set becomes the server's (MariaDB 10.11), so that it has to be entered again.
     pub async fn reset(&mut self) -> Result<(), AskError> {
         self.meter.resets.fetch_add(1, Relaxed);
         self.ask(Command::ResetConnection, b"", Expect::Result, LIMIT).await?;
         self.statements.clear();
         self.image = Rc::new(Image { schema: self.image.schema.clone(), ..Image::default() });
+        self.unsettled = self.image.schema.is_some();
         for set in self.after_reset() {
             match self.run(&set).await {
                 // As when the connection was made: one that the node does not know is left at its default.

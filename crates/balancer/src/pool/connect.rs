@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -103,6 +104,10 @@ pub struct Connection {
     pub epoch: u64,
     /// A number of its own within this thread.
     pub serial: u64,
+    /// [`Meter::schemas`] when it was last looked at.
+    pub(super) schemas: u64,
+    /// Its schema has to be entered again: what the node's session knows of it is of no use.
+    pub(super) unsettled: bool,
     /// What kind of connection it is.
     pub key: Key,
     /// From and to the node; the pool may cut it.
@@ -190,6 +195,8 @@ async fn open(
         id: place.id.clone(),
         epoch: place.epoch,
         serial,
+        schemas: place.meter.schemas.load(Relaxed),
+        unsettled: false,
         key,
         stream: login.stream,
         buffer: login.buffer,

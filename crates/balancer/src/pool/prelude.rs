@@ -88,22 +88,22 @@ impl Connection {
 
     /// Adds what brings the node's session into a state.
     pub fn lead_to(&mut self, image: &Rc<Image>, prelude: &mut Prelude) {
-        if Rc::ptr_eq(&self.image, image) {
+        if Rc::ptr_eq(&self.image, image) && !self.unsettled {
             return;
         }
         let mut from = self.image.clone();
         if !from.has_nothing_beyond(image) {
+            self.unsettled = from.schema.is_some();
             self.meter.resets.fetch_add(1, Relaxed);
             prelude.push(Command::ResetConnection, b"", Question::Done);
             prelude.run(tracking(&self.greeting));
             self.statements.clear();
             from = Rc::new(Image { schema: from.schema.clone(), ..Image::default() });
         }
-        if from.schema != image.schema
-            && let Some(schema) = &image.schema
-        {
-            prelude.push(Command::InitDb, schema, Question::Done);
+        for schema in self.way_into(image) {
+            prelude.push(Command::InitDb, &schema, Question::Done);
         }
+        self.unsettled = false;
         if let Some(set) = from.set_to(image) {
             prelude.run(set.as_bytes());
         }

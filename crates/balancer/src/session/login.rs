@@ -144,12 +144,17 @@ impl Dialogue<'_> {
         let claimed = claimed.and_then(Plugin::of);
         let default = self.worker.shared.accounts.settings.default_plugin;
         self.plugin = self.account.plugin(claimed, default, self.client.stream.is_secure());
-        // An ed25519 proof is made under a longer scramble than the greeting's.
-        let begun = proof.filter(|_| claimed == Some(self.plugin) && self.plugin != Plugin::Ed25519);
+        let switches = self.client.capabilities.has(Capabilities::PLUGIN_AUTH);
+        // An ed25519 proof is made under a longer scramble than the greeting's; and the C libraries send nothing at first
+        // where they are to use another plugin than the one that was greeted with (`--default-auth`).
+        let begun = proof.filter(|(proof, _)| {
+            let awaits = proof.is_empty() && claimed != Some(default) && switches;
+            claimed == Some(self.plugin) && self.plugin != Plugin::Ed25519 && !awaits
+        });
         if let Some(proof) = begun {
             return Ok(proof);
         }
-        if !self.client.capabilities.has(Capabilities::PLUGIN_AUTH) {
+        if !switches {
             let message = "Client does not support authentication protocol requested by server; \
                            consider upgrading MariaDB client";
             self.client.error(1251, "08004", message).await?;

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use balancer::config::Tls;
+use mysql_async::SslOpts;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 /// Signs certificates.
@@ -61,5 +63,33 @@ impl Pair {
         std::fs::write(&files.certificate, &self.certificate).unwrap();
         std::fs::write(&files.key, &self.key).unwrap();
         files
+    }
+}
+
+/// An authority with what it has signed, in a folder.
+pub struct Papers {
+    pub folder: tempfile::TempDir,
+    pub authority: Authority,
+    pub ca: PathBuf,
+}
+
+impl Papers {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new(&format!("authority of {}", folder.path().display()));
+        let ca = authority.write(folder.path(), "ca");
+        authority.sign(&["localhost", "127.0.0.1"]).write(folder.path(), "balancer");
+        Self { folder, authority, ca }
+    }
+
+    /// The balancer's own.
+    pub fn tls(&self) -> Tls {
+        let file = |name| Some(self.folder.path().join(name));
+        Tls { certificate: file("balancer.pem"), key: file("balancer.key"), ..Tls::default() }
+    }
+
+    /// What a client trusts.
+    pub fn trust(&self) -> SslOpts {
+        SslOpts::default().with_root_certs(vec![self.ca.clone().into()]).with_disable_built_in_roots(true)
     }
 }

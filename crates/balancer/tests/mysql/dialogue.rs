@@ -50,7 +50,7 @@ impl Dialogue {
             let command = self.receive().await?;
             let answers = match (command[0], &command[1..]) {
                 (1, _) => return Ok(()),
-                (2, b"tpcw") => vec![session.use_schema()],
+                (2, name @ (b"tpcw" | b"information_schema")) => vec![session.use_schema(name)],
                 (2, other) => {
                     vec![Answer::error(1049, "42000", format!("Unknown database '{}'", other.escape_ascii()))]
                 }

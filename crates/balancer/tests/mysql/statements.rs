@@ -86,12 +86,12 @@ impl Session {
         self.note("COM_RESET_CONNECTION");
     }
 
-    pub fn use_schema(&mut self) -> Answer {
+    pub fn use_schema(&mut self, name: &[u8]) -> Answer {
         let mut answer = Answer::default();
         if self.variables["session_track_schema"] == "ON" {
             answer.changes.push(1);
             let mut data = Vec::new();
-            put_text(&mut data, b"tpcw");
+            put_text(&mut data, name);
             put_text(&mut answer.changes, &data);
         }
         answer

@@ -1,5 +1,7 @@
 //! A client that is made of packets: begins with any plugin and notes what it is asked.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use balancer::wire::auth::{Plugin, ed25519, native, rsa, sha2};
 use balancer::wire::capabilities::Capabilities;
 use balancer::wire::handshake::{Greeting, Response, read_auth_switch};
@@ -89,6 +91,66 @@ impl Raw {
         self.trace.clear();
         self.send(&payload).await;
         self.go_on(password.as_bytes(), Vec::new()).await
+    }
+
+    /// A login of a client from before plugins.
+    pub async fn log_in_without_plugins(&mut self, name: &str, password: &str) -> String {
+        let scramble = self.greeting.scramble.clone();
+        let response = Response {
+            // With proofs of one length byte.
+            capabilities: Capabilities::PROTOCOL_41.or(Capabilities(1 << 15)),
+            collation: 45,
+            name: name.into(),
+            proof: proof(Plugin::Native, password.as_bytes(), &scramble),
+            ..Response::default()
+        };
+        self.send(&response.write()).await;
+        self.go_on(password.as_bytes(), scramble).await
+    }
+
+    /// Another user on the same connection, as such a client asks for it.
+    pub async fn change_user_without_plugins(&mut self, name: &str, password: &str) -> String {
+        let scramble = self.greeting.scramble.clone();
+        let proof = proof(Plugin::Native, password.as_bytes(), &scramble);
+        self.sequence = 0;
+        let head = [&[0x11][..], name.as_bytes(), &[0, proof.len() as u8]].concat();
+        self.trace.clear();
+        self.send(&[&head[..], &proof, &[0, 45, 0]].concat()).await;
+        self.go_on(password.as_bytes(), scramble).await
+    }
+
+    /// Begins with the password in clear text and answers whatever is asked with it again.
+    pub async fn insist_on_clear(&mut self, name: &str, password: &str) -> String {
+        let clear = [password.as_bytes(), &[0]].concat();
+        let capabilities =
+            Capabilities::PROTOCOL_41.or(Capabilities::PLUGIN_AUTH).or(Capabilities::PLUGIN_AUTH_LENENC);
+        let response = Response {
+            capabilities,
+            collation: 45,
+            name: name.into(),
+            proof: clear.clone(),
+            plugin: Some(Plugin::Clear.name().into()),
+            ..Response::default()
+        };
+        self.send(&response.write()).await;
+        loop {
+            let payload = self.receive().await;
+            match payload[0] {
+                0 => return "ok".to_owned(),
+                0xFF => self.trace.push(ErrPacket::read(&payload).unwrap().code.to_string()),
+                0xFE => {
+                    let (name, _) = read_auth_switch(&payload[1..]).unwrap();
+                    self.trace.push(String::from_utf8_lossy(name).into_owned());
+                    self.send(&clear).await;
+                    continue;
+                }
+                _ => {
+                    self.send(&clear).await;
+                    continue;
+                }
+            }
+            return self.trace.join(" ");
+        }
     }
 
     async fn go_on(&mut self, password: &[u8], mut scramble: Vec<u8>) -> String {

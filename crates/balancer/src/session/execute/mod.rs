@@ -212,6 +212,7 @@ impl Session {
         let mut attempts = Attempts::default();
         loop {
             let Some((mut lease, _)) = self.find(&plan, &mut attempts).await? else { return Ok(false) };
+            lease.refresh_schema();
             match lease.enter(&image).await {
                 Ok(()) => {
                     self.worker.show_face_of(&lease);

@@ -160,6 +160,9 @@ impl Session {
         if tied && lease.key.capabilities != self.key.capabilities {
             lease.set_multi_statements(self.key.capabilities.has(Capabilities::MULTI_STATEMENTS)).await?;
         }
+        if !tied {
+            lease.refresh_schema();
+        }
         let ahead = !tied && lease.takes_several() && !plan.marks.any(Marks::TRACKING);
         if ahead {
             lease.lead_to(&self.state.image, prelude);

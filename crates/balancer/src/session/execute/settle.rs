@@ -1,5 +1,6 @@
 //! After the answer: what it told is taken in, and the connection given back or kept.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -38,6 +39,12 @@ impl Session {
         self.note_cursor(lease, work, seen);
         if plan.marks.any(Marks::LITERALS) && ran {
             self.carry_variables(work, plan, seen);
+        }
+        if plan.marks.any(Marks::SCHEMAS) && ran && seen.error.is_none() {
+            let view = self.worker.shared.view.load();
+            for node in &view.nodes {
+                node.meter.schemas.fetch_add(1, Relaxed);
+            }
         }
         self.state.take(plan, ran, seen, lease)
     }

@@ -11,8 +11,11 @@ pub(super) fn definition(tokens: &mut Tokens<'_>) -> One {
     while tokens.take(b"OR") || tokens.take(b"REPLACE") {}
     match tokens.peek_word().get() {
         b"TEMPORARY" => finish_with(one.with(Marks::TEMPORARY), tokens, Names::UntilSelect),
-        b"TABLE" | b"DATABASE" | b"SCHEMA" | b"INDEX" | b"UNIQUE" | b"FULLTEXT" | b"SPATIAL" | b"USER"
-        | b"ROLE" | b"SEQUENCE" | b"SERVER" | b"TABLES" | b"USERS" | b"TABLESPACE" | b"LOGFILE" => {
+        b"DATABASE" | b"SCHEMA" => {
+            finish_with(one.with(Marks::COMMITS.with(Marks::SCHEMAS)), tokens, Names::UntilSelect)
+        }
+        b"TABLE" | b"INDEX" | b"UNIQUE" | b"FULLTEXT" | b"SPATIAL" | b"USER" | b"ROLE" | b"SEQUENCE"
+        | b"SERVER" | b"TABLES" | b"USERS" | b"TABLESPACE" | b"LOGFILE" => {
             finish_with(one.with(Marks::COMMITS), tokens, Names::UntilSelect)
         }
         b"FUNCTION" | b"PROCEDURE" | b"TRIGGER" | b"EVENT" | b"PACKAGE" | b"VIEW" | b"DEFINER"

@@ -72,6 +72,8 @@ impl Marks {
     pub const PRIMARY: Self = Self(1);
     /// Answers with rows and writes all the same: the node's answer does not tell its last id.
     pub const ROWS: Self = Self(1 << 16);
+    /// Makes, changes or drops a schema.
+    pub const SCHEMAS: Self = Self(1 << 17);
     /// Leaves user variables behind.
     pub const VARIABLES: Self = Self(1 << 1);
     /// Leaves temporary tables behind.
