@@ -54,6 +54,11 @@ impl DataPlane {
         self.shared.clone()
     }
 
+    /// Leaves sessions no time when the token is cancelled: they end where they stand.
+    pub fn cut(&self) {
+        self.shared.cut.store(true, Relaxed);
+    }
+
     /// Waits until all its threads have ended, which they do shortly after the token is cancelled.
     pub async fn join(self) {
         let threads = self.threads;
@@ -182,7 +187,9 @@ fn run_worker(number: usize, shared: Arc<Shared>, clients: mpsc::Receiver<Arriva
             }
         });
         take_clients(&worker, clients).await;
-        worker.sessions_ended(GRACE).await;
+        if !worker.shared.cut.load(Relaxed) {
+            worker.sessions_ended(GRACE).await;
+        }
     });
 }
 

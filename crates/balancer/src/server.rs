@@ -32,6 +32,7 @@ use crate::view::{ClusterView, ViewCell};
 use crate::{accounts, admin, failover, outcome};
 
 mod first;
+mod rivals;
 
 /// Sightings of sessions that may wait for the probes.
 const SIGHTINGS: usize = 256;
@@ -151,6 +152,14 @@ impl Balancer {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.plane.join().await;
+    }
+
+    /// Ends where it stands, as with the death of its process: nothing is finished and nobody is told. Its control plane has to be
+    /// ended with the runtime that it was started in.
+    pub async fn kill(self) {
+        self.plane.cut();
+        self.stop.cancel();
         self.plane.join().await;
     }
 }

@@ -203,9 +203,11 @@ async fn broken_packets_end_their_own_session_with_an_error() {
 #[tokio::test]
 async fn an_execute_cut_short_is_refused_as_by_the_server() {
     let mut witness = Witness::new().await;
+    // One of its own: MariaDB 10.11.19 was seen to crash some time after such packets (`segfault at 0`).
+    let server = Node::start(2).await;
     for command in [&b"\x17"[..], b"\x17\x01", b"\x17\x01\x00\x00\x00\x00"] {
         let mut told = Vec::new();
-        for address in [witness.server.address(), witness.front.plane.address] {
+        for address in [server.address(), witness.front.plane.address] {
             let mut raw = Raw::logged_in_at(address).await;
             raw.command(0, command).await;
             let refused = raw.packet().await.expect("an error");

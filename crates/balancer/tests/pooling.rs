@@ -49,7 +49,9 @@ async fn the_limit_is_the_nodes_and_moves_to_the_thread_that_needs_it() {
             clients[*at].query_drop("BEGIN").await.unwrap();
             clients[*at].query_drop("SELECT 1").await.unwrap();
         }
-        assert_eq!(at_node(&mut root).await, 4, "one thread, or four, may use all there are");
+        assert!(meter(&front).connections.load(Relaxed) <= 4);
+        // One that was closed for another thread's sake may be on the node's list for a moment longer.
+        eventually("one thread, or four, use all there are", async || at_node(&mut root).await == 4).await;
         for at in &chosen {
             clients[*at].query_drop("ROLLBACK").await.unwrap();
         }

@@ -65,6 +65,8 @@ pub enum Fault {
     },
     /// All connections of the node are taken.
     TooManyConnections,
+    /// No fault of a node: the balancer dies, and is started anew when it is healed.
+    KillBalancer,
 }
 
 /// From whom a node is cut off.
@@ -95,8 +97,11 @@ pub enum Way {
     Out,
 }
 
+/// What stands in a node's place where the balancer is meant.
+pub const BALANCER: &str = "balancer";
+
 /// A fault's name, what may follow it, and what it does: for messages and help.
-pub const FAULTS: [(&str, &str, &str); 14] = [
+pub const FAULTS: [(&str, &str, &str); 15] = [
     ("kill", "", "end the process at once (SIGKILL)"),
     ("stop", "", "shut the server down in good order (SIGTERM)"),
     ("pause", "", "stop the process in its tracks (SIGSTOP)"),
@@ -115,6 +120,7 @@ pub const FAULTS: [(&str, &str, &str); 14] = [
     ("stop_replication", "", "stop a replica's replication"),
     ("delay_replication", "[SECONDS]", "have a replica apply so late (5)"),
     ("too_many_connections", "", "take all connections of the node"),
+    ("kill_balancer", "", "end the balancer at once; NODE is `balancer`"),
 ];
 
 impl Fault {
@@ -151,6 +157,7 @@ impl Fault {
             "partition" => Self::partition(words)?,
             "stop_replication" => Self::StopReplication,
             "delay_replication" => Self::DelayReplication { seconds: number(&name, first, 5, 1, 86_400)? },
+            "kill_balancer" => Self::KillBalancer,
             _ => Self::TooManyConnections,
         })
     }

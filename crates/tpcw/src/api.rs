@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use balancer::admin::api::{EventRow, Problem};
+use balancer::admin::api::{EventRow, NodeRow, Problem};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -56,6 +56,15 @@ impl Api {
     /// See [`Api::ask`].
     pub async fn events(&self, after: u64) -> Outcome<Vec<EventRow>> {
         let text = self.ask("GET", &format!("/events?after={after}"), "").await?;
+        serde_json::from_str(&text).map_err(|error| self.failed(&error.to_string()))
+    }
+
+    /// The nodes.
+    ///
+    /// # Errors
+    /// See [`Api::ask`].
+    pub async fn nodes(&self) -> Outcome<Vec<NodeRow>> {
+        let text = self.ask("GET", "/nodes", "").await?;
         serde_json::from_str(&text).map_err(|error| self.failed(&error.to_string()))
     }
 

@@ -52,6 +52,7 @@ Faults, and what may follow them (usual values in brackets):
   stop_replication              stop a replica's replication
   delay_replication SECONDS     have a replica apply so late (5)
   too_many_connections          take all connections of the node
+  kill_balancer                 end the balancer at once; NODE is `balancer`
 
 Examples:
   tpcw cluster fail primary partition balancer
@@ -245,17 +246,17 @@ pub enum ClusterCommand {
     /// Break a node
     #[command(after_help = FAULTS)]
     Fail {
-        /// `primary`, `replica`, or a node's name
+        /// `primary`, `replica`, a node's name, or `balancer`
         node: String,
         /// How: kill, stop, pause, slow, refuse, mute, cut, cut_commit, delay, bandwidth, partition, stop_replication,
-        /// delay_replication, too_many_connections
+        /// delay_replication, too_many_connections, kill_balancer
         fault: String,
         /// What follows the fault's name
         words: Vec<String>,
     },
     /// Mend a node: undo whatever was done to it
     Heal {
-        /// `last` (the one broken last), or a node's name
+        /// `last` (the one broken last), a node's name, or `balancer`
         #[arg(default_value = "last")]
         node: String,
     },

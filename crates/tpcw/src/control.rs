@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use balancer::control::Handle;
 use balancer::request::Action as Topology;
 use balancer::telemetry::LatencySnapshot;
 use balancer::view::{ClusterView, NodeView};
@@ -12,17 +11,18 @@ use cluster::{LocalCluster, LocalNode, NodeId};
 use emulator::control::{
     Action, Control, ControlError, Done, Fault, Happening, NodeReading, NodeSelector, Part,
 };
-use emulator::fault::{Peer, Way};
+use emulator::fault::{BALANCER, Peer, Way};
 use futures_util::future::BoxFuture;
 use mysql_async::OptsBuilder;
 
+use crate::front::Front;
 use crate::provider::Provider;
 
 /// The control of a local cluster behind its balancer.
 #[derive(Debug)]
 pub struct LocalControl {
     cluster: Arc<LocalCluster>,
-    balancer: Handle,
+    front: Arc<Front>,
     provider: Arc<Provider>,
     cause: &'static str,
     struck: Mutex<Option<NodeId>>,
@@ -33,11 +33,11 @@ impl LocalControl {
     /// Of these two; `cause` is what events say of who asked: `schedule`, `operator`.
     pub fn new(
         cluster: Arc<LocalCluster>,
-        balancer: Handle,
+        front: Arc<Front>,
         provider: Arc<Provider>,
         cause: &'static str,
     ) -> Self {
-        Self { cluster, balancer, provider, cause, struck: Mutex::default(), before: Mutex::default() }
+        Self { cluster, front, provider, cause, struck: Mutex::default(), before: Mutex::default() }
     }
 
     async fn carry_out(&self, action: Action) -> Result<Done, ControlError> {
@@ -49,6 +49,12 @@ impl LocalControl {
                 asked => asked,
             },
             Action::ScaleIn => self.request(Topology::ScaleIn(None)),
+            Action::Fault { node, fault: Fault::KillBalancer } if is_balancer(&node) => {
+                let done = of_balancer(self.front.kill().await)?;
+                self.has_struck(NodeId::new(BALANCER));
+                Ok(done)
+            }
+            Action::Heal { node } if self.means_balancer(&node) => of_balancer(self.front.heal().await),
             Action::Fault { node, fault } => self.strike(self.find(&node)?, fault).await,
             Action::Heal { node } => {
                 let node = self.find(&node)?;
@@ -59,18 +65,31 @@ impl LocalControl {
     }
 
     fn request(&self, action: Topology) -> Result<Done, ControlError> {
-        self.balancer.ask(action, self.cause).map_err(words)?;
+        self.front.handle().ask(action, self.cause).map_err(words)?;
         Ok(Done::default())
     }
 
     async fn strike(&self, node: NodeId, fault: Fault) -> Result<Done, ControlError> {
-        let detail = self.cluster.fail(&node, &of_cluster(fault)).await.map_err(words)?;
-        *self.struck.lock().expect("no panic while it is held") = Some(node.clone());
+        let fault = of_cluster(fault).ok_or_else(|| {
+            ControlError(format!("kill_balancer strikes `{BALANCER}` and no other, not {node}"))
+        })?;
+        let detail = self.cluster.fail(&node, &fault).await.map_err(words)?;
+        self.has_struck(node.clone());
         Ok(Done { node: node.to_string(), detail })
     }
 
+    fn has_struck(&self, node: NodeId) {
+        *self.struck.lock().expect("no panic while it is held") = Some(node);
+    }
+
+    fn means_balancer(&self, node: &NodeSelector) -> bool {
+        let struck = self.struck.lock().expect("no panic while it is held");
+        let last = struck.as_ref().is_some_and(|node| node.as_str() == BALANCER);
+        is_balancer(node) || (*node == NodeSelector::Last && last)
+    }
+
     fn find(&self, selector: &NodeSelector) -> Result<NodeId, ControlError> {
-        let view = self.balancer.view().load_full();
+        let view = self.front.handle().view().load_full();
         let found = match selector {
             NodeSelector::Primary => view.primary().map(|node| node.id.clone()),
             NodeSelector::Replica => view.replicas().map(|node| node.id.clone()).min(),
@@ -108,7 +127,7 @@ impl LocalControl {
 
 impl Control for LocalControl {
     fn parts(&self) -> Vec<Part> {
-        let view = self.balancer.view().load_full();
+        let view = self.front.handle().view().load_full();
         let primary = view.primary().map(|node| node.id.as_str().to_owned());
         let operator = &self.cluster.accounts().operator;
         let part = |node: LocalNode| Part {
@@ -132,7 +151,7 @@ impl Control for LocalControl {
 
     fn nodes(&self) -> BoxFuture<'_, Result<Vec<NodeReading>, ControlError>> {
         Box::pin(async {
-            Ok(self.balancer.view().load_full().nodes.iter().map(|node| self.read(node)).collect())
+            Ok(self.front.handle().view().load_full().nodes.iter().map(|node| self.read(node)).collect())
         })
     }
 
@@ -145,14 +164,24 @@ impl Control for LocalControl {
             cause: event.cause,
             detail: event.detail,
         };
-        Box::pin(async move { Ok(self.balancer.events().after(after).into_iter().map(happening).collect()) })
+        Box::pin(async move { Ok(self.front.events_after(after).into_iter().map(happening).collect()) })
     }
 }
 
-/// A fault as the cluster's room names it.
-fn of_cluster(fault: Fault) -> cluster::Fault {
+fn is_balancer(node: &NodeSelector) -> bool {
+    matches!(node, NodeSelector::Named(name) if name == BALANCER)
+}
+
+fn of_balancer(done: Result<String, String>) -> Result<Done, ControlError> {
+    let detail = done.map_err(ControlError)?;
+    Ok(Done { node: BALANCER.to_owned(), detail })
+}
+
+/// A fault as the cluster's room names it; `None`: it is none of a node.
+fn of_cluster(fault: Fault) -> Option<cluster::Fault> {
     use cluster::Fault as Done;
-    match fault {
+    Some(match fault {
+        Fault::KillBalancer => return None,
         Fault::Kill => Done::Kill,
         Fault::Stop => Done::Stop,
         Fault::Pause => Done::Pause,
@@ -179,7 +208,7 @@ fn of_cluster(fault: Fault) -> cluster::Fault {
         Fault::StopReplication => Done::StopReplication,
         Fault::DelayReplication { seconds } => Done::DelayReplication { seconds },
         Fault::TooManyConnections => Done::TooManyConnections,
-    }
+    })
 }
 
 fn words(error: impl std::fmt::Display) -> ControlError {

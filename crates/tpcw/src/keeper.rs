@@ -50,36 +50,17 @@ pub struct Order {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Question {
-    /// How are you?
-    Status,
+    /// Where are you?
+    Where,
     /// Do something to the cluster.
     Do(Action),
     /// End.
     Down,
 }
 
-/// A node in a status.
+/// Where a kept cluster is to be found. How it is, its balancer's admin API tells.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NodeStatus {
-    /// Its name.
-    pub node: String,
-    /// `primary`, `replica`, `candidate`.
-    pub role: String,
-    /// `serving`, `standby`, …
-    pub state: String,
-    /// Reads answered so far.
-    pub reads: u64,
-    /// Other statements answered so far.
-    pub writes: u64,
-    /// How far its data is behind, in ms.
-    pub lag_ms: Option<f64>,
-    /// Connections that the balancer holds to it.
-    pub connections: u32,
-}
-
-/// A cluster's status.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Status {
+pub struct Place {
     /// The cluster's name.
     pub name: String,
     /// The keeper's process.
@@ -88,18 +69,14 @@ pub struct Status {
     pub target: String,
     /// The balancer's admin API.
     pub admin: Option<SocketAddr>,
-    /// The nodes.
-    pub nodes: Vec<NodeStatus>,
-    /// The newest events, oldest first: how many seconds ago, and what.
-    pub events: Vec<(f64, String)>,
 }
 
 /// The keeper's answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// To [`Question::Status`].
-    Status(Status),
+    /// To [`Question::Where`].
+    Place(Place),
     /// Done, in words.
     Done(String),
     /// Not done, and why.
@@ -229,7 +206,12 @@ async fn answer_one(
     BufReader::new(reading.take(LONGEST)).read_line(&mut line).await?;
     let question: Question = serde_json::from_str(&line)?;
     let answer = match &question {
-        Question::Status => status(name, stage, control).await,
+        Question::Where => Answer::Place(Place {
+            name: name.to_owned(),
+            pid: std::process::id(),
+            target: stage.shop_url(),
+            admin: stage.admin_address(),
+        }),
         Question::Do(action) => match control.ask(action.clone()).await {
             Ok(done) => Answer::Done(describe(action, &done.node, &done.detail)),
             Err(error) => Answer::Refused(error.to_string()),
@@ -240,37 +222,6 @@ async fn answer_one(
     line.push(b'\n');
     writing.write_all(&line).await?;
     Ok(matches!(question, Question::Down))
-}
-
-async fn status(name: &str, stage: &Stage, control: &dyn Control) -> Answer {
-    let (nodes, events) = match (control.nodes().await, control.happenings(0).await) {
-        (Ok(nodes), Ok(events)) => (nodes, events),
-        (Err(error), _) | (_, Err(error)) => return Answer::Refused(error.to_string()),
-    };
-    let nodes = nodes.into_iter().map(|node| NodeStatus {
-        node: node.node,
-        role: node.role,
-        state: node.state,
-        reads: node.reads,
-        writes: node.writes,
-        lag_ms: node.lag_ms,
-        connections: node.connections,
-    });
-    let newest = events.iter().skip(events.len().saturating_sub(10));
-    let events = newest.map(|event| {
-        let what = [&event.kind.replace('_', " "), &event.node, &event.cause, &event.detail];
-        let what: Vec<&str> =
-            what.into_iter().map(|part| part.as_str()).filter(|part| !part.is_empty()).collect();
-        (event.at.elapsed().as_secs_f64(), what.join(", "))
-    });
-    Answer::Status(Status {
-        name: name.to_owned(),
-        pid: std::process::id(),
-        target: stage.shop_url(),
-        admin: stage.admin_address(),
-        nodes: nodes.collect(),
-        events: events.collect(),
-    })
 }
 
 fn describe(action: &Action, node: &str, detail: &str) -> String {

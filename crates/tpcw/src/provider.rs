@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::control::Handle;
 use balancer::event::EventKind;
 use balancer::request::Action;
 use balancer::view::{NodeState, NodeView};
 use cluster::{BackupTools, Cache, LocalCluster, LocalNode, NodeId};
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::sleep;
+
+use crate::front::Front;
 
 /// After a copy that broke off the next one is not begun for so long.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -23,7 +24,7 @@ const BROUGHT_IN: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Provider {
     cluster: Arc<LocalCluster>,
-    balancer: Handle,
+    front: Arc<Front>,
     cache: Cache,
     offline: bool,
     tools: OnceCell<BackupTools>,
@@ -32,13 +33,14 @@ pub struct Provider {
 
 impl Provider {
     /// For this cluster behind this balancer; nothing is copied yet.
-    pub fn new(cluster: Arc<LocalCluster>, balancer: Handle, cache: Cache, offline: bool) -> Self {
-        Self { cluster, balancer, cache, offline, tools: OnceCell::new(), ordered: Notify::new() }
+    pub fn new(cluster: Arc<LocalCluster>, front: Arc<Front>, cache: Cache, offline: bool) -> Self {
+        Self { cluster, front, cache, offline, tools: OnceCell::new(), ordered: Notify::new() }
     }
 
     /// Has a node copied and put into service, if there is a place for one and it is candidates that are missing.
     pub fn order(&self, cause: &str) -> bool {
-        let stands_by = self.balancer.view().load().nodes.iter().any(|node| node.state == NodeState::Standby);
+        let stands_by =
+            self.front.handle().view().load().nodes.iter().any(|node| node.state == NodeState::Standby);
         let possible = !stands_by && !self.cluster.reserves().is_empty();
         if possible {
             tracing::info!(cause, "a node is to be copied");
@@ -47,11 +49,12 @@ impl Provider {
         possible
     }
 
-    /// Waits for orders and for the controller's need until it is aborted.
+    /// Waits for orders and for the controller's need until it is dropped, in one life of the balancer.
     pub async fn run(self: Arc<Self>) {
+        let balancer = self.front.handle();
         loop {
             let (cause, then) = tokio::select! {
-                reason = self.balancer.candidate_wanted() => (format!("controller: {reason}"), None),
+                reason = balancer.candidate_wanted() => (format!("controller: {reason}"), None),
                 () = self.ordered.notified() => {
                     ("scale-out without a candidate".to_owned(), Some(Action::ScaleOut(None)))
                 }
@@ -64,13 +67,13 @@ impl Provider {
                 Ok(words) => {
                     tracing::info!(node = %place.id, words, "copied");
                     if let Some(action) = then
-                        && let Err(error) = self.balancer.ask(action, cause)
+                        && let Err(error) = balancer.ask(action, cause)
                     {
                         tracing::warn!(%error, "the copied node was not put into service");
                     }
                 }
                 Err(reason) => {
-                    self.balancer.events().tell(EventKind::ActionFailed, Some(&place.id), cause, reason);
+                    balancer.events().tell(EventKind::ActionFailed, Some(&place.id), cause, reason);
                     sleep(PAUSE).await;
                 }
             }
@@ -86,7 +89,8 @@ impl Provider {
         let stands_by = |node: &NodeView| {
             node.id == place.id && matches!(node.state, NodeState::Standby | NodeState::Serving)
         };
-        let there = self.balancer.view().wait_for(BROUGHT_IN, |view| view.nodes.iter().any(stands_by)).await;
+        let there =
+            self.front.handle().view().wait_for(BROUGHT_IN, |view| view.nodes.iter().any(stands_by)).await;
         if there.is_none() {
             return Err(format!("copied from {source}, but not brought in within {BROUGHT_IN:?}"));
         }
@@ -108,7 +112,7 @@ impl Provider {
 
     /// A serving replica; the primary where there is none.
     fn source(&self) -> Option<NodeId> {
-        let view = self.balancer.view().load_full();
+        let view = self.front.handle().view().load_full();
         let replica = view.replicas().map(|node| node.id.clone()).max();
         replica.or_else(|| view.primary().map(|node| node.id.clone()))
     }

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use balancer::config::{Account, Config, Node};
-use balancer::event::{EventKind, EventLog};
-use balancer::server::Balancer;
+use balancer::control::Handle;
+use balancer::event::EventKind;
 use bookstore::Scale;
 use bookstore::load::LoadOptions;
 use cluster::{
@@ -13,12 +13,12 @@ use cluster::{
 };
 use emulator::audit::AuditNode;
 use mysql_async::{Opts, OptsBuilder};
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::ServerArgs;
 use crate::commands::load;
 use crate::control::LocalControl;
 use crate::failure::{Failure, Outcome};
+use crate::front::{Front, through_all_lives};
 use crate::provider::Provider;
 use crate::target;
 use crate::workload::{self, Resolved};
@@ -57,7 +57,7 @@ impl StagePlan {
 #[derive(Debug)]
 pub struct Stage {
     cluster: Arc<LocalCluster>,
-    balancer: Balancer,
+    front: Arc<Front>,
     mending: tokio::task::JoinHandle<()>,
     provider: Arc<Provider>,
     providing: tokio::task::JoinHandle<()>,
@@ -84,44 +84,45 @@ impl Stage {
         say(&format!("starting {} nodes of {}", 1 + spec.replicas + spec.candidates, program.version_text));
         let cluster = LocalCluster::start(&program, spec, template).await.map_err(Failure::from_below)?;
         let config = configure(&plan, &cluster);
-        // A token of its own: after an interrupt the balancer still has to carry what browsers have begun.
-        let balancer = match balancer::server::start(config, CancellationToken::new()).await {
-            Ok(balancer) => balancer,
+        let front = match Front::start(config).await {
+            Ok(front) => Arc::new(front),
             Err(error) => {
                 let _ = cluster.stop().await;
                 return Err(Failure::from_below(error));
             }
         };
-        say(&format!("balancer on {}", balancer.address));
+        say(&format!("balancer on {}", front.address()));
         let cluster = Arc::new(cluster);
-        let mending = tokio::spawn(rebuild_refused(cluster.clone(), balancer.events.clone()));
-        let provider =
-            Arc::new(Provider::new(cluster.clone(), balancer.handle.clone(), cache, plan.server.offline));
-        let providing = tokio::spawn(provider.clone().run());
-        Ok(Self { cluster, balancer, mending, provider, providing })
+        let mended = cluster.clone();
+        let mending = through_all_lives(front.clone(), move |handle| rebuild_refused(mended.clone(), handle));
+        let provider = Arc::new(Provider::new(cluster.clone(), front.clone(), cache, plan.server.offline));
+        let provides = provider.clone();
+        let providing = through_all_lives(front.clone(), move |_| provides.clone().run());
+        let (mending, providing) = (tokio::spawn(mending), tokio::spawn(providing));
+        Ok(Self { cluster, front, mending, provider, providing })
     }
 
     /// The shop as a client of the balancer sees it.
     pub fn shop(&self) -> Opts {
         let shop = &self.cluster.accounts().shop;
-        self.opts(self.balancer.address, &shop.user, shop.password.expose())
+        self.opts(self.front.address(), &shop.user, shop.password.expose())
     }
 
     /// The same as an address to type, password included.
     pub fn shop_url(&self) -> String {
         let shop = &self.cluster.accounts().shop;
-        format!("mysql://{}:{}@{}/{DATABASE}", shop.user, shop.password.expose(), self.balancer.address)
+        format!("mysql://{}:{}@{}/{DATABASE}", shop.user, shop.password.expose(), self.front.address())
     }
 
     /// Whom a run's schedule or a person asks; `cause` is what events then say of who asked.
     pub fn control(&self, cause: &'static str) -> Arc<LocalControl> {
-        let (cluster, balancer) = (self.cluster.clone(), self.balancer.handle.clone());
-        Arc::new(LocalControl::new(cluster, balancer, self.provider.clone(), cause))
+        let (cluster, front) = (self.cluster.clone(), self.front.clone());
+        Arc::new(LocalControl::new(cluster, front, self.provider.clone(), cause))
     }
 
     /// Every node for the audit, the present primary first, past the balancer and past every limited link.
     pub fn audit_nodes(&self) -> Vec<AuditNode> {
-        let view = self.balancer.view.load_full();
+        let view = self.front.handle().view().load_full();
         let primary = view.primary().map(|node| node.id.clone());
         let operator = &self.cluster.accounts().operator;
         let mut nodes = self.cluster.nodes();
@@ -145,7 +146,7 @@ impl Stage {
 
     /// Where the balancer's admin API is.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.balancer.admin_address
+        self.front.admin_address()
     }
 
     /// Heals every fault, ends balancer and nodes, removes their folders.
@@ -155,7 +156,7 @@ impl Stage {
         if let Err(error) = self.cluster.heal_all().await {
             tracing::warn!(%error, "not every fault could be healed; the nodes end all the same");
         }
-        self.balancer.shutdown().await;
+        self.front.shut_down().await;
         if let Err(error) = self.cluster.stop().await {
             crate::complain(&format!("the cluster did not end in good order: {error}"));
         }
@@ -176,7 +177,8 @@ impl Stage {
 
 /// A node that holds transactions of its own is refused by the balancer, which cannot mend it. Here it can be: it is made
 /// anew from the copy that all nodes began with, and follows from there.
-async fn rebuild_refused(cluster: Arc<LocalCluster>, events: Arc<EventLog>) {
+async fn rebuild_refused(cluster: Arc<LocalCluster>, balancer: Handle) {
+    let events = balancer.events();
     let mut seen = 0;
     loop {
         let grown = events.grown();
@@ -267,6 +269,6 @@ fn configure(plan: &StagePlan, cluster: &LocalCluster) -> Config {
         tls: Default::default(),
         nodes_tls: Default::default(),
         compression: balancer::config::Compression::all(),
-        state_file: None,
+        state_file: Some(cluster.folder().join("balancer.json")),
     }
 }

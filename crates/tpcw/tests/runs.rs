@@ -174,6 +174,61 @@ fn a_kept_cluster_is_driven_by_hand() {
 }
 
 #[test]
+fn no_order_is_lost_when_the_balancer_is_killed_under_load() {
+    let place = Place::new();
+    let event = |at| format!("[[load.event]]\nat = {at}\naction = 'kill_balancer'\nheal_after = 0.5\n");
+    let text = SHORT
+        .replace("seconds = 12", "seconds = 14")
+        .replace("[balancer.elastic]", &format!("{}{}[balancer.elastic]", event(3), event(8)));
+    place.write("dies.toml", &text);
+    let (code, text) = said(&place.run(&["run", "dies.toml", "--out", "out"]));
+    assert_eq!(code, Some(0), "{text}");
+    assert_sound(&summary(&place.path().join("out")));
+    let events = std::fs::read_to_string(place.path().join("out/events.csv")).expect("events");
+    for (words, times) in [("killed, with", 2), ("started anew in", 2), ("action_failed", 0), ("promoted", 0)]
+    {
+        assert_eq!(events.matches(words).count(), times, "{words}: {events}");
+    }
+}
+
+#[test]
+fn a_balancer_that_was_killed_knows_its_switches_again_and_finds_the_primary() {
+    let place = Place::new();
+    let name = format!("dies-{}", std::process::id());
+    let ask = |words: &[&str]| said(&place.run(&[&["cluster", "--name", &name], words].concat()));
+    let cluster = |words: &[&str]| {
+        let (code, text) = ask(words);
+        assert_eq!(code, Some(0), "{words:?}: {text}");
+        text
+    };
+    let is = |node: &str, state: &str| {
+        let status = cluster(&["status"]);
+        status.lines().any(|line| line.trim_start().starts_with(node) && line.contains(state))
+    };
+    let up = cluster(&["up", "smoke", "--population", "1"]);
+    let target =
+        up.split_whitespace().find(|word| word.starts_with("mysql://")).expect("an address").to_owned();
+    cluster(&["promote", "n3"]);
+    cluster(&["disable", "n2"]);
+    eventually("n2 is switched off", || is("n2", "disabled"));
+    let (code, text) = ask(&["fail", "n1", "kill_balancer"]);
+    assert!(code == Some(3) && text.contains("`balancer`"), "{text}");
+    assert!(cluster(&["fail", "balancer", "kill_balancer"]).contains("killed"));
+    assert_eq!(said(&place.run(&["check", "--target", &target])).0, Some(3), "nobody is there");
+    assert!(cluster(&["status"]).contains("Connection refused"), "which is told");
+    let (code, text) = ask(&["fail", "balancer", "kill_balancer"]);
+    assert!(code == Some(3) && text.contains("dead already"), "{text}");
+    assert!(cluster(&["heal"]).contains("started anew"));
+    assert!(is("n3", "primary") && is("n2", "disabled"), "{}", cluster(&["status"]));
+    assert_eq!(said(&place.run(&["check", "--target", &target])).0, Some(0), "at the same address");
+    cluster(&["enable", "n2"]);
+    eventually("n2 serves again", || is("n2", "serving"));
+    // Whoever goes down while it is dead leaves nothing behind either.
+    cluster(&["fail", "balancer", "kill_balancer"]);
+    cluster(&["down"]);
+}
+
+#[test]
 fn a_network_is_broken_by_hand_and_a_node_copied_where_no_candidate_is_left() {
     let place = Place::new();
     place.write("grow.toml", &format!("{SHORT}[cluster]\nreplicas = 2\ncandidates = 0\nreserves = 1\n"));

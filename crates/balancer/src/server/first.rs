@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::StartError;
+use super::rivals::{self, Primary};
 use crate::config::Config;
 use crate::executor::state::Saved;
 use crate::executor::topology::{Home, Member, Topology};
@@ -21,7 +22,7 @@ use crate::telemetry::Meter;
 use crate::view::{NodeState, NodeView};
 
 /// At the start nodes may take so long to answer: they may be starting themselves.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Followers that answer may take so long to be connected to their primary: they may just have been told to follow.
 const CONNECTING: Duration = Duration::from_secs(2);
 /// Followers may take so long to have what the primary had at the first look; who needs longer is brought back like one
@@ -31,23 +32,6 @@ const FRESH: Duration = Duration::from_secs(1);
 /// What every node says, in the order of the configuration.
 pub type Found = Vec<(NodeId, Option<Facts>)>;
 
-/// Who is the primary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Primary {
-    /// It takes writes.
-    Serves(NodeId),
-    /// Nobody does; this one did last.
-    Lost(NodeId),
-}
-
-impl Primary {
-    fn id(&self) -> &NodeId {
-        match self {
-            Self::Serves(id) | Self::Lost(id) => id,
-        }
-    }
-}
-
 /// The nodes as they stand, and what they said.
 pub async fn topology(
     config: &Config,
@@ -55,9 +39,9 @@ pub async fn topology(
     saved: &Saved,
 ) -> Result<(Topology, Found), StartError> {
     let mut found = look(config, nodes).await?;
-    let primary = match find_primary(config, &found, saved) {
+    let primary = match rivals::find_primary(config, &found, saved) {
         Err(doubt @ (StartError::TwoPrimaries { .. } | StartError::Doubtful { .. })) => {
-            settle(config, nodes, &found, saved).await.ok_or(doubt)?
+            rivals::settle(config, nodes, &found, saved).await.ok_or(doubt)?
         }
         other => other?,
     };
@@ -67,29 +51,6 @@ pub async fn topology(
     };
     let topology = first_topology(config, &found, &primary, saved, &fresh);
     Ok((topology, found))
-}
-
-/// Who was the primary last has it still if it answers and has every transaction of those that are writable: an election
-/// was begun and nobody wrote on whoever won it, or it was closed and one that was the primary before it was not. The
-/// others are closed, or will be by the election that follows.
-async fn settle(config: &Config, nodes: &dyn Nodes, found: &Found, saved: &Saved) -> Option<Primary> {
-    let look = Look { config, found };
-    let last = saved.primary.as_ref()?;
-    let facts = look.facts(last)?;
-    let writable = |(id, facts): &&(NodeId, Option<Facts>)| {
-        id != last && facts.as_ref().is_some_and(|facts| !facts.read_only)
-    };
-    let others: Vec<&NodeId> = found.iter().filter(writable).map(|(id, _)| id).collect();
-    let extra = join_all(others.iter().map(|id| timeout(PATIENCE, nodes.extra(id, last)))).await;
-    if !extra.into_iter().all(|extra| matches!(extra, Ok(Ok(None)))) {
-        return None;
-    }
-    if facts.read_only {
-        return Some(Primary::Lost(last.clone()));
-    }
-    // Some may follow one of them, so that it would take writes, and nobody else closes one that is switched off.
-    let closed = join_all(others.iter().map(|id| timeout(PATIENCE, nodes.fence(id)))).await;
-    closed.into_iter().all(|closed| matches!(closed, Ok(Ok(())))).then(|| Primary::Serves(last.clone()))
 }
 
 /// Who has what the primary had when it was asked. What the nodes said is brought up to date on the way.
@@ -169,93 +130,6 @@ fn wait_for(candidate: bool, answer: &Answer) -> Duration {
     }
 }
 
-/// The primary is the writable node. Of two, it is the one that others follow, or that was the primary last while nobody
-/// follows the other. With none it is whoever was the primary last, and is to be replaced. All else is a guess, and refused.
-fn find_primary(config: &Config, found: &Found, saved: &Saved) -> Result<Primary, StartError> {
-    let look = Look { config, found };
-    let heads = look.heads();
-    let remembered = saved.primary.as_ref().filter(|last| found.iter().any(|(id, _)| id == *last));
-    match (heads.as_slice(), remembered) {
-        ([one], _) => match look.doubt(one, remembered) {
-            None => Ok(Primary::Serves((*one).clone())),
-            Some((last, other)) => Err(StartError::Doubtful { writable: (*one).clone(), last, other }),
-        },
-        ([first, second, ..], last) => {
-            let alone = |id: &NodeId| look.followers(id) == 0;
-            match last.filter(|last| heads.iter().all(|id| id == last || alone(id))) {
-                Some(last) if heads.contains(&last) => Ok(Primary::Serves(last.clone())),
-                _ => Err(StartError::TwoPrimaries { first: (*first).clone(), second: (*second).clone() }),
-            }
-        }
-        ([], Some(last)) => Ok(Primary::Lost(last.clone())),
-        ([], None) => {
-            let states = found.iter().map(|(id, facts)| match facts {
-                Some(facts) => format!("{id} read-only at {}", facts.applied),
-                None => format!("{id} does not answer"),
-            });
-            Err(StartError::NoPrimary(states.collect::<Vec<_>>().join(", ")))
-        }
-    }
-}
-
-struct Look<'a> {
-    config: &'a Config,
-    found: &'a Found,
-}
-
-impl<'a> Look<'a> {
-    fn facts(&self, id: &NodeId) -> Option<&'a Facts> {
-        self.found.iter().find(|(known, _)| known == id).and_then(|(_, facts)| facts.as_ref())
-    }
-
-    /// Whom a node follows, of those that are known.
-    fn source(&self, facts: &Facts) -> Option<NodeId> {
-        let source = facts.following.as_ref()?.source?;
-        let node = self.config.nodes.iter().find(|node| node.admin_address() == source)?;
-        Some(NodeId::new(&node.name))
-    }
-
-    fn followers(&self, id: &NodeId) -> usize {
-        let follows = |facts: &Facts| self.source(facts).as_ref() == Some(id);
-        self.found.iter().filter(|(_, facts)| facts.as_ref().is_some_and(follows)).count()
-    }
-
-    /// Writable nodes that others follow or that follow nobody.
-    fn heads(&self) -> Vec<&'a NodeId> {
-        let leads = |id: &NodeId, facts: &Facts| {
-            !facts.read_only && (self.followers(id) > 0 || facts.following.is_none())
-        };
-        let heads =
-            self.found.iter().filter(|(id, facts)| facts.as_ref().is_some_and(|facts| leads(id, facts)));
-        heads.map(|(id, _)| id).collect()
-    }
-
-    /// Why the one writable node may not be who took the last writes, and who may be.
-    fn doubt(&self, one: &NodeId, remembered: Option<&NodeId>) -> Option<(NodeId, String)> {
-        if remembered == Some(one) {
-            return None;
-        }
-        let mine = &self.facts(one)?.applied;
-        if let Some(last) = remembered {
-            // Another one than before: by hand, or in an election of which the end was not written down. Then it has all.
-            let lacks = |(_, facts): &&(NodeId, Option<Facts>)| {
-                facts.as_ref().is_none_or(|facts| !mine.covers(&facts.received()))
-            };
-            let not_its_own = |(id, facts): &&(NodeId, Option<Facts>)| {
-                id != one && facts.as_ref().and_then(|facts| self.source(facts)).as_ref() != Some(one)
-            };
-            let (id, facts) = self.found.iter().filter(not_its_own).find(lacks)?;
-            let how = if facts.is_some() { "has more than it" } else { "does not answer" };
-            return Some((last.clone(), format!("the primary was {last} before, and {id} {how}")));
-        }
-        self.found.iter().find_map(|(id, facts)| {
-            let other = self.source(facts.as_ref()?).filter(|other| other != one)?;
-            let silent = self.facts(&other).is_none();
-            silent.then(|| (other.clone(), format!("{id} follows {other}, which does not answer")))
-        })
-    }
-}
-
 /// Nodes as they stand at the start. A follower that does not answer is down, one that does not replicate well or is far
 /// behind serves nothing until it has been brought back. Where the primary was lost all must be heard before one takes over.
 fn first_topology(
@@ -319,59 +193,16 @@ fn reign(facts: Option<&Facts>, primary: &Primary, saved: &Saved) -> Option<Reig
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::SocketAddr;
 
     use super::*;
     use crate::executor::state;
-    use crate::nodes::{Following, Receiving};
+    use crate::server::rivals::tests::found;
 
     /// n1, n2, and n3, which begins as a candidate.
-    fn config() -> Config {
+    pub(in crate::server) fn config() -> Config {
         crate::simulation::stage::config(3, 1)
-    }
-
-    /// `w`: writable and follows nobody; `-`: does not answer; a digit: read-only and follows that node.
-    fn found(shape: &str) -> Found {
-        let facts = |letter: char| match letter {
-            '-' => None,
-            'w' => Some(Facts::default()),
-            'r' => Some(Facts { read_only: true, ..Facts::default() }),
-            digit => {
-                let port = digit.to_digit(10).unwrap() as u16;
-                let following = Following {
-                    source: Some(SocketAddr::from(([127, 0, 0, 1], port))),
-                    received: Default::default(),
-                    receiving: Receiving::Connected,
-                    applying: true,
-                    error: String::new(),
-                    diverged: false,
-                };
-                Some(Facts { read_only: true, following: Some(following), ..Facts::default() })
-            }
-        };
-        shape.chars().zip(1..).map(|(letter, n)| (NodeId::new(format!("n{n}")), facts(letter))).collect()
-    }
-
-    #[test]
-    fn the_primary_is_found_from_the_nodes_and_never_guessed() {
-        for (shape, expected) in [
-            ("w11", "n1"),
-            ("2w2", "n2"),
-            ("-w2", "n2"),
-            ("ww2", "n1 and n2 are both writable"),
-            ("w1w", "n1 and n3 are both writable"),
-            ("w-2", "n1 is writable, but n3 follows n2, which does not answer"),
-            ("rrr", "no node is writable (n1 read-only at , n2 read-only at , n3 read-only at )"),
-        ] {
-            let told = match find_primary(&config(), &found(shape), &Saved::default())
-                .map(|primary| primary.id().clone())
-            {
-                Ok(id) => id.to_string(),
-                Err(error) => error.to_string(),
-            };
-            assert!(told.starts_with(expected), "{shape}: {told}");
-        }
     }
 
     fn serves(id: &str) -> Primary {
@@ -380,26 +211,6 @@ mod tests {
 
     fn all() -> Vec<NodeId> {
         ["n1", "n2", "n3"].map(NodeId::from).to_vec()
-    }
-
-    #[test]
-    fn what_was_written_down_settles_what_the_nodes_cannot_know() {
-        for (shape, last, expected) in [
-            ("w1w", "n1", "n1"),
-            ("w1w", "n3", "n1 and n3 are both writable"),
-            ("rrr", "n2", "n2"),
-            ("-rr", "n1", "n1"),
-            ("w-2", "n2", "n1 is writable, but the primary was n2 before, and n2 does not answer"),
-            ("w11", "n2", "n1"),
-            ("w1-", "n2", "n1 is writable, but the primary was n2 before, and n3 does not answer"),
-        ] {
-            let saved = Saved { primary: Some(last.into()), ..Saved::default() };
-            let told = match find_primary(&config(), &found(shape), &saved) {
-                Ok(primary) => primary.id().to_string(),
-                Err(error) => error.to_string(),
-            };
-            assert!(told.starts_with(expected), "{shape} after {last}: {told}");
-        }
     }
 
     #[test]

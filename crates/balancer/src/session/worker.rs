@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::TcpStream as StdStream;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ pub struct Shared {
     pub sightings: mpsc::Sender<(NodeId, Sighting)>,
     /// Ends everything.
     pub stop: CancellationToken,
+    /// At the stop, sessions end where they stand.
+    pub cut: AtomicBool,
     /// Clients now, over all threads.
     pub clients: AtomicUsize,
     /// Clients now, a thread.
@@ -138,6 +140,7 @@ impl Shared {
             view,
             sightings,
             stop,
+            cut: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
             sessions: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             next_id: AtomicU32::new(FIRST_ID),

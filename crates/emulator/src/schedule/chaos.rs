@@ -7,6 +7,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, EventAction};
+use crate::fault::BALANCER;
 use crate::seed::{self, Life, Purpose};
 use crate::span::Span;
 use crate::think::unit;
@@ -128,6 +129,7 @@ impl Draw {
             EventAction::StopReplication | EventAction::DelayReplication => "replica".to_owned(),
             // Commits go to the primary alone.
             EventAction::CutCommit => "primary".to_owned(),
+            EventAction::KillBalancer => BALANCER.to_owned(),
             _ => drawn,
         }
     }

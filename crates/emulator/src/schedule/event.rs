@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Action, Fault, NodeSelector};
-use crate::fault::FAULTS;
+use crate::fault::{BALANCER, FAULTS};
 
 /// Something to ask for at a given second of the load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,11 +55,12 @@ pub enum EventAction {
     StopReplication,
     DelayReplication,
     TooManyConnections,
+    KillBalancer,
 }
 
 impl EventAction {
     /// All faults.
-    pub const FAULTS: [Self; 14] = [
+    pub const FAULTS: [Self; 15] = [
         Self::Kill,
         Self::Stop,
         Self::Pause,
@@ -74,6 +75,7 @@ impl EventAction {
         Self::StopReplication,
         Self::DelayReplication,
         Self::TooManyConnections,
+        Self::KillBalancer,
     ];
 
     /// Its name in a workload.
@@ -113,6 +115,14 @@ impl Event {
             (EventAction::Heal | EventAction::Restart | EventAction::Continue, node) => {
                 Ok(Action::Heal { node: node.unwrap_or(NodeSelector::Last) })
             }
+            (EventAction::KillBalancer, node) if node.as_ref().is_none_or(is_balancer) => {
+                let node = NodeSelector::Named(BALANCER.to_owned());
+                Ok(Action::Fault { node, fault: Fault::KillBalancer })
+            }
+            (EventAction::KillBalancer, Some(_)) => Err(format!("{name} takes no node, or \"{BALANCER}\"")),
+            (_, Some(node)) if is_balancer(&node) => {
+                Err(format!("{name} strikes a node; the balancer can be struck by kill_balancer alone"))
+            }
             (_, Some(node)) => {
                 let words: Vec<&str> = self.with.as_deref().unwrap_or_default().split_whitespace().collect();
                 Ok(Action::Fault { node, fault: Fault::parse(name, &words)? })
@@ -122,6 +132,10 @@ impl Event {
             )),
         }
     }
+}
+
+fn is_balancer(node: &NodeSelector) -> bool {
+    matches!(node, NodeSelector::Named(name) if name == BALANCER)
 }
 
 /// A number that is there.
@@ -194,7 +208,8 @@ mod tests {
     fn every_fault_has_its_name_and_what_follows_it() {
         for action in EventAction::FAULTS {
             let name = action.name();
-            let event = event(&format!("at = 1\naction = '{name}'\nnode = 'n2'\nheal_after = 2"));
+            let node = if action == EventAction::KillBalancer { BALANCER } else { "n2" };
+            let event = event(&format!("at = 1\naction = '{name}'\nnode = '{node}'\nheal_after = 2"));
             assert_eq!((event.action, event.heal_after), (action, Some(2.0)));
             assert!(matches!(event.request(), Ok(Action::Fault { .. })), "{name}");
         }
@@ -212,7 +227,12 @@ mod tests {
 
     #[test]
     fn a_node_that_does_not_go_with_the_action_is_refused() {
-        for text in ["at = 1\naction = 'kill'", "at = 1\naction = 'scale_in'\nnode = 'n2'"] {
+        for text in [
+            "at = 1\naction = 'kill'",
+            "at = 1\naction = 'kill'\nnode = 'balancer'",
+            "at = 1\naction = 'kill_balancer'\nnode = 'n2'",
+            "at = 1\naction = 'scale_in'\nnode = 'n2'",
+        ] {
             assert!(event(text).request().is_err(), "{text}");
         }
         assert!(toml::from_str::<Event>("at = 1\naction = 'explode'").is_err());

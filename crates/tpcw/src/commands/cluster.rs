@@ -13,8 +13,9 @@ use crate::api::Api;
 use crate::cli::{ClusterArgs, ClusterCommand};
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::keeper::{self, Answer, Home, Order, Question, Status};
+use crate::keeper::{self, Answer, Home, Order, Place, Question};
 use crate::logging;
+use crate::status::Status;
 
 /// Between two looks whether the keeper is ready.
 const LOOK: Duration = Duration::from_millis(100);
@@ -41,18 +42,16 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
             };
             up(&home, order, foreground, interrupt).await
         }
-        ClusterCommand::Status { json } => match ask(&home, &name, Question::Status).await? {
-            Answer::Status(status) if json => {
+        ClusterCommand::Status { json } => {
+            let status = Status::of(place(&home, &name).await?).await;
+            if json {
                 let text = serde_json::to_string_pretty(&status).map_err(Failure::from_below)?;
                 crate::print(&format!("{text}\n"));
-                Ok(())
+            } else {
+                crate::print(&status.table());
             }
-            Answer::Status(status) => {
-                crate::print(&table(&status));
-                Ok(())
-            }
-            other => told(other),
-        },
+            Ok(())
+        }
         ClusterCommand::ScaleOut => told(ask(&home, &name, Question::Do(Action::ScaleOut)).await?),
         ClusterCommand::ScaleIn => steer(&home, &name, "POST", "/scale/in", "").await,
         ClusterCommand::Promote { node } => promote(&home, &name, &node).await,
@@ -76,12 +75,18 @@ pub async fn cluster(args: ClusterArgs, interrupt: &Interrupt) -> Outcome {
     }
 }
 
+/// Where the cluster is.
+async fn place(home: &Home, name: &str) -> Outcome<Place> {
+    match ask(home, name, Question::Where).await? {
+        Answer::Place(place) => Ok(place),
+        Answer::Done(words) | Answer::Refused(words) => Err(Failure::surroundings(words)),
+    }
+}
+
 /// The admin API of the cluster's balancer.
 async fn api(home: &Home, name: &str) -> Outcome<Api> {
-    match ask(home, name, Question::Status).await? {
-        Answer::Status(Status { admin: Some(admin), .. }) => Ok(Api::new(admin)),
-        _ => Err(Failure::surroundings(format!("the cluster `{name}` has no admin API"))),
-    }
+    let none = || Failure::surroundings(format!("the cluster `{name}` has no admin API"));
+    place(home, name).await?.admin.map(Api::new).ok_or_else(none)
 }
 
 /// One request to the balancer, and its answer in its own words.
@@ -138,15 +143,14 @@ fn told(answer: Answer) -> Outcome {
             Ok(())
         }
         Answer::Refused(why) => Err(Failure::surroundings(why)),
-        Answer::Status(status) => {
-            crate::print(&table(&status));
-            Ok(())
+        Answer::Place(place) => {
+            Err(Failure::surroundings(format!("the keeper of {} says where it is", place.name)))
         }
     }
 }
 
 async fn up(home: &Home, order: Order, foreground: bool, interrupt: &Interrupt) -> Outcome {
-    if home.ask(&Question::Status).await?.is_some() {
+    if home.ask(&Question::Where).await?.is_some() {
         return Err(Failure::usage(format!(
             "a cluster `{}` is up already; take it down (tpcw cluster down) or give another --name",
             order.name
@@ -162,8 +166,8 @@ async fn up(home: &Home, order: Order, foreground: bool, interrupt: &Interrupt) 
     let mut keeper = Background::start(home, &order)?;
     loop {
         keeper.repeat_progress();
-        if let Some(Answer::Status(status)) = home.ask(&Question::Status).await? {
-            crate::print(&table(&status));
+        if let Some(Answer::Place(place)) = home.ask(&Question::Where).await? {
+            crate::print(&Status::of(place).await.table());
             return Ok(());
         }
         if keeper.ended()? {
@@ -253,27 +257,4 @@ async fn down(home: &Home, name: &str) -> Outcome {
         }
         other => told(other),
     }
-}
-
-fn table(status: &Status) -> String {
-    let mut text = format!("cluster {} (process {})\n", status.name, status.pid);
-    text.push_str(&format!("  shop:      {}\n", status.target));
-    if let Some(admin) = status.admin {
-        text.push_str(&format!("  admin API: http://{admin}\n"));
-    }
-    text.push_str("\n  node  role       state          reads     writes    lag ms  connections\n");
-    for node in &status.nodes {
-        let lag = node.lag_ms.map_or_else(|| "-".to_owned(), |lag| format!("{lag:.0}"));
-        text.push_str(&format!(
-            "  {:<5} {:<10} {:<10} {:>9} {:>10} {lag:>9} {:>12}\n",
-            node.node, node.role, node.state, node.reads, node.writes, node.connections
-        ));
-    }
-    if !status.events.is_empty() {
-        text.push_str("\n  last events\n");
-    }
-    for (ago, what) in &status.events {
-        text.push_str(&format!("  {ago:>7.1} s ago  {what}\n"));
-    }
-    text
 }
