@@ -65,6 +65,8 @@ pub enum Fault {
     },
     /// All connections of the node are taken.
     TooManyConnections,
+    /// No file of the node's data can grow.
+    DiskFull,
     /// No fault of a node: the balancer dies, and is started anew when it is healed.
     KillBalancer,
 }
@@ -101,7 +103,7 @@ pub enum Way {
 pub const BALANCER: &str = "balancer";
 
 /// A fault's name, what may follow it, and what it does: for messages and help.
-pub const FAULTS: [(&str, &str, &str); 15] = [
+pub const FAULTS: [(&str, &str, &str); 16] = [
     ("kill", "", "end the process at once (SIGKILL)"),
     ("stop", "", "shut the server down in good order (SIGTERM)"),
     ("pause", "", "stop the process in its tracks (SIGSTOP)"),
@@ -120,6 +122,7 @@ pub const FAULTS: [(&str, &str, &str); 15] = [
     ("stop_replication", "", "stop a replica's replication"),
     ("delay_replication", "[SECONDS]", "have a replica apply so late (5)"),
     ("too_many_connections", "", "take all connections of the node"),
+    ("disk_full", "", "leave the node's data no space to grow"),
     ("kill_balancer", "", "end the balancer at once; NODE is `balancer`"),
 ];
 
@@ -157,6 +160,7 @@ impl Fault {
             "partition" => Self::partition(words)?,
             "stop_replication" => Self::StopReplication,
             "delay_replication" => Self::DelayReplication { seconds: number(&name, first, 5, 1, 86_400)? },
+            "disk_full" => Self::DiskFull,
             "kill_balancer" => Self::KillBalancer,
             _ => Self::TooManyConnections,
         })

@@ -52,6 +52,7 @@ Faults, and what may follow them (usual values in brackets):
   stop_replication              stop a replica's replication
   delay_replication SECONDS     have a replica apply so late (5)
   too_many_connections          take all connections of the node
+  disk_full                     leave the node's data no space to grow
   kill_balancer                 end the balancer at once; NODE is `balancer`
 
 Examples:
@@ -249,7 +250,7 @@ pub enum ClusterCommand {
         /// `primary`, `replica`, a node's name, or `balancer`
         node: String,
         /// How: kill, stop, pause, slow, refuse, mute, cut, cut_commit, delay, bandwidth, partition, stop_replication,
-        /// delay_replication, too_many_connections, kill_balancer
+        /// delay_replication, too_many_connections, disk_full, kill_balancer
         fault: String,
         /// What follows the fault's name
         words: Vec<String>,

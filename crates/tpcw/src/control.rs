@@ -208,6 +208,7 @@ fn of_cluster(fault: Fault) -> Option<cluster::Fault> {
         Fault::StopReplication => Done::StopReplication,
         Fault::DelayReplication { seconds } => Done::DelayReplication { seconds },
         Fault::TooManyConnections => Done::TooManyConnections,
+        Fault::DiskFull => Done::DiskFull,
     })
 }
 

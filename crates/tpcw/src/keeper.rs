@@ -156,6 +156,7 @@ pub async fn keep(order: Order, interrupt: &Interrupt) -> Outcome {
     wanted.seed = order.seed.unwrap_or(wanted.seed);
     // Whoever keeps a cluster up by hand may want to break any part of it.
     wanted.cluster.relays.get_or_insert(true);
+    wanted.cluster.watch_writes.get_or_insert(true);
     let server = ServerArgs { server_binary: order.server_binary.clone(), offline: order.offline };
     let plan = StagePlan::of(&resolved, server, order.listen);
     let stage = tokio::select! {

@@ -33,6 +33,7 @@ pub struct StagePlan {
     seed: u64,
     cluster: workload::Cluster,
     relays: bool,
+    watch_writes: bool,
     balancer: workload::Balancer,
     server: ServerArgs,
     listen: SocketAddr,
@@ -46,6 +47,7 @@ impl StagePlan {
             seed: resolved.workload.seed,
             cluster: resolved.workload.cluster.clone(),
             relays: resolved.workload.relays(),
+            watch_writes: resolved.workload.watches_writes(),
             balancer: resolved.workload.balancer.clone(),
             server,
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -78,6 +80,7 @@ impl Stage {
             capacity: plan.cluster.capacity.clone(),
             reserves: plan.cluster.reserves as usize,
             relays: plan.relays,
+            watch_writes: plan.watch_writes,
             database: DATABASE.to_owned(),
             ..ClusterSpec::default()
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bookstore::{Mix, Scale};
-use emulator::control::Action;
+use emulator::control::{Action, Fault};
 use emulator::load::Arrivals;
 use emulator::schedule::Event;
 use emulator::workload::Workload as Load;
@@ -74,6 +74,10 @@ pub struct Cluster {
     /// for a cluster that is kept up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relays: Option<bool>,
+    /// Each node asks before it writes, without which its disk cannot be made full; left out: where the schedule asks for it, and
+    /// for a cluster that is kept up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_writes: Option<bool>,
     /// What each node may use, as if it stood on a machine of its own; left out: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<cluster::Capacity>,
@@ -81,7 +85,7 @@ pub struct Cluster {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { replicas: 2, candidates: 1, reserves: 0, relays: None, capacity: None }
+        Self { replicas: 2, candidates: 1, reserves: 0, relays: None, watch_writes: None, capacity: None }
     }
 }
 
@@ -149,6 +153,13 @@ impl Workload {
         let breaks =
             |event: &Event| matches!(event.request(), Ok(Action::Fault { fault, .. }) if fault.needs_relay());
         self.cluster.relays.unwrap_or_else(|| self.load.schedule(self.seed).iter().any(breaks))
+    }
+
+    /// Whether each node is to ask before it writes.
+    pub fn watches_writes(&self) -> bool {
+        let fills =
+            |event: &Event| matches!(event.request(), Ok(Action::Fault { fault: Fault::DiskFull, .. }));
+        self.cluster.watch_writes.unwrap_or_else(|| self.load.schedule(self.seed).iter().any(fills))
     }
 }
 

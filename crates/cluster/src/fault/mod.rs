@@ -1,6 +1,7 @@
 //! What can be done to a node, and undone.
 
 mod crowd;
+pub(crate) mod full;
 pub mod link;
 pub(crate) mod replication;
 mod slow;
@@ -75,6 +76,9 @@ pub enum Fault {
     },
     /// All connections of the node are taken: new ones get error 1040.
     TooManyConnections,
+    /// No file of the node's data can grow. The server waits for space and tries again once a minute, so it is healed by killing it and
+    /// starting it again. Needs a node whose writes are watched ([`crate::ClusterSpec::watch_writes`]).
+    DiskFull,
 }
 
 /// From whom a node is cut off.
@@ -154,6 +158,7 @@ impl Fault {
             Self::StopReplication => "replication stopped".to_owned(),
             Self::DelayReplication { seconds } => format!("replication {seconds} s late"),
             Self::TooManyConnections => "all connections taken".to_owned(),
+            Self::DiskFull => "disk full".to_owned(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) limit: Duration,
     /// For messages.
     pub(crate) what: &'a str,
+    /// Its writes are to be watched.
+    pub(crate) watched: bool,
 }
 
 impl Launch<'_> {
@@ -61,7 +63,8 @@ impl Launch<'_> {
         fs::create_dir_all(&temporary).on("create the folder", &temporary)?;
         // Messages must show this start's lines only.
         let _ = fs::rename(&log, log.with_extension("log.before"));
-        let process = Process::start(self.nursery, self.program, &file, &log).await?;
+        let data = self.watched.then(|| self.folder.data());
+        let process = Process::start(self.nursery, self.program, &file, &log, data.as_deref()).await?;
         match process.ready(address, self.account, self.limit).await {
             Ok(admin) => {
                 admin.close().await;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::account::Account;
 use crate::admin::Admin;
 use crate::error::{Error, OnFile};
+use crate::fault::full::{Watched, ask_before_writes};
 use crate::lifetime::Nursery;
 use crate::program::ServerProgram;
 
@@ -27,22 +28,31 @@ const LOG_TAIL_BYTES: u64 = 16 << 10;
 pub(crate) struct Process {
     child: Mutex<Child>,
     pid: Pid,
+    /// Who answers for its writes; dropped when it is gone.
+    watched: Option<Watched>,
 }
 
 impl Process {
-    /// Starts the server with a settings file; its own log is named there, what it says before goes to `early_log`.
+    /// Starts the server with a settings file, and watches over what it writes into the folder `watched`; its own log is named there, what it says before goes to `early_log`.
     pub(crate) async fn start(
         nursery: &Nursery,
         program: &ServerProgram,
         settings: &Path,
         early_log: &Path,
+        watched: Option<&Path>,
     ) -> Result<Self, Error> {
         let log = File::options().create(true).append(true).open(early_log).on("write", early_log)?;
         let again = log.try_clone().on("write", early_log)?;
         let mut command = program.command();
         command.arg(format!("--defaults-file={}", settings.display()));
         command.stdout(Stdio::from(log)).stderr(Stdio::from(again));
-        Self::spawn(nursery, command).await
+        let Some(folder) = watched else { return Self::spawn(nursery, command).await };
+        ask_before_writes(&mut command);
+        let mut process = Self::spawn(nursery, command).await?;
+        let watched = Watched::begin(process.pid, folder.to_owned());
+        let what = || format!("watch the writes of process {}", process.pid());
+        process.watched = watched.map_err(|source| Error::Process { what: what(), source })?;
+        Ok(process)
     }
 
     /// Starts any command as a child of ours.
@@ -66,7 +76,12 @@ impl Process {
         let what = format!("start {}", command.get_program().to_string_lossy());
         let child = nursery.spawn(command).await.map_err(|source| Error::Process { what, source })?;
         let pid = Pid::from_child(&child);
-        Ok(Self { child: Mutex::new(child), pid })
+        Ok(Self { child: Mutex::new(child), pid, watched: None })
+    }
+
+    /// Who answers for its writes, if they are watched.
+    pub(crate) fn watched(&self) -> Option<&Watched> {
+        self.watched.as_ref()
     }
 
     /// Its number.

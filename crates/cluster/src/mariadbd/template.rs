@@ -204,6 +204,7 @@ async fn start_loading(
         account: &accounts.operator,
         limit: START_LIMIT,
         what: "the loading server",
+        watched: false,
     };
     let started =
         launch.on_free_port(ports, |address| loading(program, folder, address, &folder.init_file())).await;

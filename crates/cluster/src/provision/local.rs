@@ -48,6 +48,9 @@ pub struct ClusterSpec {
     /// A relay in front of each node, through which the balancer and the other nodes both go: without it the network cannot be
     /// broken ([`crate::Fault`]). It costs every statement a detour of some tens of microseconds.
     pub relays: bool,
+    /// Each node asks us before it writes, without which its disk cannot be made full ([`crate::Fault::DiskFull`]). It costs every
+    /// write some tens of microseconds.
+    pub watch_writes: bool,
     /// What a commit survives on its own node.
     pub durability: Durability,
     /// InnoDB's buffer pool on each node, in MiB.
@@ -64,6 +67,7 @@ impl Default for ClusterSpec {
             reserves: 0,
             capacity: None,
             relays: false,
+            watch_writes: false,
             database: "tpcw".to_owned(),
             server_options: Vec::new(),
             durability: Durability::default(),

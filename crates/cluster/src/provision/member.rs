@@ -10,6 +10,7 @@ use crate::admin::Admin;
 use crate::capacity::Plan;
 use crate::capacity::quota::Quota;
 use crate::error::Error;
+use crate::fault::full::Watched;
 use crate::fault::link::{Link, Trouble};
 use crate::fault::{Crowd, Fault, Slowed, replication};
 use crate::mariadbd::datadir;
@@ -152,6 +153,16 @@ impl Member {
                 self.life().crowd = Some(crowd);
                 Ok(())
             }
+            Fault::DiskFull => {
+                let process = self.process("there is nobody to write")?;
+                let watched = process.watched();
+                watched
+                    .ok_or_else(|| {
+                        self.wrong("its writes are not watched; start the cluster with watch_writes")
+                    })?
+                    .set_full(true);
+                Ok(())
+            }
             _ => Err(self.wrong("this fault is done in another way")),
         }
     }
@@ -225,6 +236,9 @@ impl Member {
         if self.quicken().await {
             done.push("runs all the time again".to_owned());
         }
+        if self.free_disk().await? {
+            done.push("there is space again".to_owned());
+        }
         match self.state().0 {
             "paused" => done.push(format!("process {} goes on", self.go_on()?)),
             "down" => {
@@ -254,6 +268,17 @@ impl Member {
             }
             None => false,
         }
+    }
+
+    /// Ends a server that waits for space: it would look again in a minute. Tells whether it did.
+    async fn free_disk(&self) -> Result<bool, Error> {
+        let process = self.life().process.clone();
+        let Some(process) = process.filter(|process| process.watched().is_some_and(Watched::is_full)) else {
+            return Ok(false);
+        };
+        process.kill().await?;
+        *self.life() = Life::default();
+        Ok(true)
     }
 
     /// Gives the node's connections back; tells whether they had been taken.
@@ -333,7 +358,15 @@ impl Member {
 
 fn launch<'a>(shared: &'a Shared, folder: &'a NodeFolder, what: &'a str) -> Launch<'a> {
     let (program, account) = (&shared.program, &shared.accounts.operator);
-    Launch { nursery: &shared.nursery, program, folder, account, limit: shared.spec.start_limit, what }
+    Launch {
+        nursery: &shared.nursery,
+        program,
+        folder,
+        account,
+        limit: shared.spec.start_limit,
+        what,
+        watched: shared.spec.watch_writes,
+    }
 }
 
 /// The text of `my.cnf`.

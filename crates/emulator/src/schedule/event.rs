@@ -55,12 +55,13 @@ pub enum EventAction {
     StopReplication,
     DelayReplication,
     TooManyConnections,
+    DiskFull,
     KillBalancer,
 }
 
 impl EventAction {
     /// All faults.
-    pub const FAULTS: [Self; 15] = [
+    pub const FAULTS: [Self; 16] = [
         Self::Kill,
         Self::Stop,
         Self::Pause,
@@ -75,6 +76,7 @@ impl EventAction {
         Self::StopReplication,
         Self::DelayReplication,
         Self::TooManyConnections,
+        Self::DiskFull,
         Self::KillBalancer,
     ];
 
