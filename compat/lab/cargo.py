@@ -8,6 +8,11 @@ from lab import outcome
 from lab.fetch import needs, run as must
 
 
+def suite(name, version):
+    """What a suite's module needs: its `prepare` and `run`."""
+    return (lambda cache: prepare(cache, name, version)), run
+
+
 def prepare(cache, name, version):
     """The crate's test program, built once."""
     needs("cargo")

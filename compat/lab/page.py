@@ -32,7 +32,7 @@ def write(folder, suites, legs, reasons_file, page_file):
         details += detail(suite, found, explained)
     lines += ["", "Each cell: passed of all, then failed and skipped if there are any.", "", "## Differences", ""]
     lines += details or ["None."]
-    left_out = [f"- {suite['name']}: {suite['left_out']}" for _, suite in kept if "left_out" in suite]
+    left_out = [f"- {suite['name']}: {' '.join(suite['left_out'].split())[-160:]}" for _, suite in kept if "left_out" in suite]
     if left_out:
         lines += ["", "## Left out", "", *left_out]
     notes = reasons_file.parent / "notes.md"

@@ -263,11 +263,41 @@ async fn cursors() {
         Query("CREATE OR REPLACE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END"),
         Prepare("CALL p()"),
         Execute(6, 1, &[]),
+        // One with a cursor of its own tells of a cursor, and its rows follow all the same.
+        Query(
+            "CREATE OR REPLACE PROCEDURE q() BEGIN DECLARE c CURSOR FOR SELECT 1; OPEN c; CLOSE c; SELECT 1; SELECT 2; END",
+        ),
+        Prepare("CALL q()"),
+        Execute(7, 0, &[]),
+        Query("CALL q()"),
+        Fetch(7, 1),
         Execute(1, 1, &["0"]),
         Say::Raw(&[0x1F]),
         Fetch(1, 1),
     ];
     same(TABLES, &conversation).await;
+}
+
+/// A session stays where its cursor is, and may write before it has read all.
+#[tokio::test]
+async fn a_session_with_an_open_cursor_writes() {
+    let (n1, n2) = (Node::start(1).await, Node::start(2).await);
+    n2.follow(&n1).await;
+    let front = Front::start(&[&n1, &n2]);
+    let mut raw = Raw::connect(front.plane.address, Capabilities::default()).await;
+    for statement in ["CREATE TABLE r (id INT PRIMARY KEY)", "INSERT INTO r VALUES (1), (2)"] {
+        assert_eq!(raw::error(&raw.query(statement).await), None);
+    }
+    for round in 0..3 {
+        let id = raw.prepare("SELECT id FROM r ORDER BY id LIMIT 2").await;
+        assert_eq!(raw::error(&raw.execute(id, 1, &[]).await), None);
+        let write = format!("INSERT INTO r VALUES ({})", round + 10);
+        assert_eq!(raw::error(&raw.query(&write).await), None, "round {round}");
+        let rows = raw.ask(&fetch(id, 5)).await;
+        assert_eq!(raw::payloads(&rows).count(), 3, "two rows and their end");
+        raw.send(&about(CLOSE, id)).await;
+    }
+    assert_eq!(raw.value("SELECT COUNT(*) FROM r").await, "5");
 }
 
 #[tokio::test]

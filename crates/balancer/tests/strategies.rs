@@ -1,6 +1,7 @@
 //! Each strategy in front of real replicas of which one is slow.
 
-use std::net::SocketAddr;
+mod steering;
+
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -8,9 +9,7 @@ use std::time::Duration;
 use balancer::config::{self, Config};
 use balancer::server;
 use balancer::view::{ClusterView, Strategy};
-use cluster::{
-    Account, Cache, Capacity, CapacityMode, ClusterSpec, FindOptions, LocalCluster, Template, program,
-};
+use cluster::{Cache, Capacity, CapacityMode, ClusterSpec, FindOptions, LocalCluster, Template, program};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 use tokio_util::sync::CancellationToken;
@@ -29,11 +28,6 @@ async fn cluster() -> LocalCluster {
 
 /// n2 is reached directly and weighs 3, n3 over its link.
 fn config(cluster: &LocalCluster) -> Config {
-    let account = |account: &Account| config::Account {
-        name: account.user.clone(),
-        password: account.password.expose().to_owned(),
-    };
-    let accounts = cluster.accounts();
     let node = |node: cluster::LocalNode| {
         let address = if node.id == "n3".into() { node.address } else { node.server };
         config::Node {
@@ -45,29 +39,11 @@ fn config(cluster: &LocalCluster) -> Config {
         }
     };
     Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         admin: None,
         workers: 2,
-        strategy: Strategy::RoundRobin,
-        consistency: Default::default(),
-        causal: Default::default(),
-        eventual: Default::default(),
-        listeners: Vec::new(),
-        slow_start_ms: 0,
-        accounts: vec![account(&accounts.shop)],
-        auth: Default::default(),
-        operator: account(&accounts.operator),
-        replication: account(&accounts.replication),
         nodes: cluster.nodes().into_iter().map(node).collect(),
         health: config::Health { interval_ms: 100, timeout_ms: 2000, fall: 5, rise: 1 },
-        failover: Default::default(),
-        elastic: config::Elastic { automatic: false, ..Default::default() },
-        pool: Default::default(),
-        limits: Default::default(),
-        tls: Default::default(),
-        nodes_tls: Default::default(),
-        compression: balancer::config::Compression::all(),
-        state_file: None,
+        ..steering::config(cluster, &[])
     }
 }
 

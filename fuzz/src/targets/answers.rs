@@ -6,7 +6,8 @@ use balancer::wire::trackers::Trackers;
 /// The first byte says which kind of answer is expected and in which pieces it arrives.
 pub fn run(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else { return };
-    let expect = [Expect::Result, Expect::Prepared, Expect::Definitions][usize::from(first & 3) % 3];
+    let expect =
+        [Expect::Result, Expect::Prepared, Expect::Definitions, Expect::Cursor][usize::from(first & 3)];
     let deprecate_eof = first & 4 != 0;
     let at_once = walk(bytes, bytes.len().max(1), expect, deprecate_eof);
     let in_pieces = walk(bytes, 1 + usize::from(first >> 3), expect, deprecate_eof);

@@ -15,6 +15,8 @@
 mod options;
 mod session;
 mod stage;
+#[path = "../../tests/steering/mod.rs"]
+mod steering;
 mod table;
 
 use std::process::ExitCode;

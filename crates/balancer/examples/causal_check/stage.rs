@@ -1,20 +1,19 @@
 //! The nodes, one of them late, and the balancer in front of them.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use balancer::admin::api::NodeRow;
 use balancer::config::{self, Config};
 use balancer::server::{self, Balancer};
-use cluster::{Account, Admin, Cache, ClusterSpec, FindOptions, LocalCluster, NodeId, Template, program};
+use cluster::{Admin, Cache, ClusterSpec, FindOptions, LocalCluster, NodeId, Template, program};
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
 use crate::options::Options;
+use crate::{Error, steering};
 
 /// The longest that anything at the nodes may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,14 +84,8 @@ impl Stage {
 
     /// A session through the balancer.
     pub async fn client(&self) -> Result<Conn, Error> {
-        let shop = &self.cluster.accounts().shop;
-        let options = OptsBuilder::default()
-            .ip_or_hostname(self.balancer.address.ip().to_string())
-            .tcp_port(self.balancer.address.port())
-            .user(Some(&shop.user))
-            .pass(Some(shop.password.expose()))
+        let options = steering::session_options(self.balancer.address, &self.cluster.accounts().shop)
             .db_name(Some(self.cluster.database()))
-            .prefer_socket(false)
             .max_allowed_packet(Some(16 << 20))
             .wait_timeout(Some(28_800));
         let mut conn = Conn::new(options).await?;
@@ -135,42 +128,10 @@ async fn admin(cluster: &LocalCluster, node: &str) -> Result<Admin, Error> {
 }
 
 fn settings(cluster: &LocalCluster, options: &Options) -> Config {
-    let account = |account: &Account| config::Account {
-        name: account.user.clone(),
-        password: account.password.expose().to_owned(),
-    };
-    let accounts = cluster.accounts();
-    let nodes = cluster.nodes();
-    let node = |node: &cluster::LocalNode| config::Node {
-        name: node.id.to_string(),
-        address: node.address,
-        direct_address: Some(node.server),
-        weight: 1,
-        candidate: false,
-    };
     Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        admin: None,
         workers: options.workers,
-        strategy: Default::default(),
-        consistency: Default::default(),
         causal: config::Causal { wait_ms: options.wait_ms },
-        eventual: Default::default(),
-        listeners: Vec::new(),
-        slow_start_ms: 0,
-        accounts: vec![account(&accounts.shop)],
-        auth: Default::default(),
-        operator: account(&accounts.operator),
-        replication: account(&accounts.replication),
-        nodes: nodes.iter().map(node).collect(),
         health: config::Health { interval_ms: options.probe_ms, timeout_ms: 5_000, ..Default::default() },
-        failover: Default::default(),
-        elastic: config::Elastic { automatic: false, ..Default::default() },
-        pool: Default::default(),
-        limits: Default::default(),
-        tls: Default::default(),
-        nodes_tls: Default::default(),
-        compression: Default::default(),
-        state_file: None,
+        ..steering::config(cluster, &[])
     }
 }

@@ -148,6 +148,11 @@ impl Connection {
         }
     }
 
+    /// Whether the schema that it is in need not be entered again.
+    pub(super) fn knows_its_schema(&self) -> bool {
+        !self.unsettled && self.schemas == self.meter.schemas.load(Relaxed)
+    }
+
     /// Whether nothing has come from the node since the last answer; between statements, news is the end of the
     /// connection. Asks the kernel only if it has reported something.
     pub fn is_quiet(&mut self) -> bool {

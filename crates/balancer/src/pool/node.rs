@@ -71,6 +71,7 @@ impl NodePool {
         let ready = std::rc::Rc::ptr_eq(&last.image, want.image)
             && (!last.remembers || last.owner == want.owner)
             && fits(last, epoch, want)
+            && last.knows_its_schema()
             && last.is_quiet();
         if ready { idle.pop() } else { None }
     }

@@ -91,7 +91,7 @@ impl Session {
                 return self.client.error(1210, "HY000", &message).await;
             }
         }
-        let plan = statement.plan;
+        let mut plan = statement.plan;
         if let Some(refused) = statement.long_data.refused {
             self.prepared.forget_long_data(id);
             return match refused {
@@ -100,6 +100,11 @@ impl Session {
             };
         }
         let work = if bulk { Work::Bulk(id) } else { Work::Execute(id) };
+        if self.asks_for_cursor(work) {
+            // The session stays where its cursor is, and may write before it has read all.
+            plan.marks = plan.marks.with(Marks::PRIMARY);
+            plan.reason = "opens a cursor";
+        }
         self.perform_routed(work, plan, routed).await?;
         self.prepared.forget_long_data(id);
         Ok(())

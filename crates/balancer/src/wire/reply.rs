@@ -24,6 +24,8 @@ const MAX_END: usize = 1 << 20;
 pub enum Expect {
     /// OK, ERR, or results.
     Result,
+    /// The same, of an execute that has asked for a cursor.
+    Cursor,
     /// A prepared statement with its definitions.
     Prepared,
     /// Definitions up to an end.
@@ -69,12 +71,14 @@ pub struct Scanner {
     continued: bool,
     phase: Phase,
     deprecate_eof: bool,
+    cursor: bool,
 }
 
 impl Scanner {
     /// Begins an answer whose first byte will be at 0.
     pub fn new(expect: Expect, deprecate_eof: bool) -> Self {
-        Self { at: 0, sequence: 0, skip: 0, continued: false, phase: Self::first(expect), deprecate_eof }
+        let (phase, cursor) = (Self::first(expect), expect == Expect::Cursor);
+        Self { at: 0, sequence: 0, skip: 0, continued: false, phase, deprecate_eof, cursor }
     }
 
     fn first(expect: Expect) -> Phase {
@@ -169,9 +173,10 @@ impl Scanner {
             End::Ok => Step::Ok(range),
             End::Eof => Step::Eof(range),
             End::DefinitionsEof => {
-                // With a cursor open this is the end: rows are fetched.
+                // With a cursor open this is the end: rows are fetched. A procedure that has had a cursor of its own tells
+                // of one too, and its rows follow (mysqlnd's bug 77935).
                 let payload = &bytes[range.start + HEADER..range.end];
-                if eof_status(payload)? & status::CURSOR_EXISTS != 0 {
+                if eof_status(payload)? & status::CURSOR_EXISTS != 0 && self.cursor {
                     return Ok(Some(Step::Eof(range)));
                 }
                 self.phase = Phase::Rows;
@@ -307,7 +312,8 @@ mod tests {
             (&[&[2], definition, definition, b"\x01a\x01b", OK_END], Expect::Result, true, &["ok"]),
             (&[&[2], definition, definition, EOF, b"\x01a\x01b", EOF], Expect::Result, false, &["eof"]),
             (&[&[1], definition, EOF, EOF], Expect::Result, false, &["eof"]),
-            (&[&[1], definition, &[0xFE, 0, 0, 0x42, 0]], Expect::Result, false, &["eof"]),
+            (&[&[1], definition, &[0xFE, 0, 0, 0x42, 0]], Expect::Cursor, false, &["eof"]),
+            (&[&[1], definition, &[0xFE, 0, 0, 0x42, 0], b"\x01a", EOF], Expect::Result, false, &["eof"]),
             (&[b"\x00\x00\x01a", EOF], Expect::Definitions, false, &["eof"]),
             (&[&[1], definition, b"\x01a", b"\xff\x51\x04#42000no"], Expect::Result, true, &["err"]),
             (&[&[1], definition, &big, &big, OK_END], Expect::Result, true, &["ok"]),

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use balancer::config::{Account, Config, Elastic, Node};
+use balancer::config::{Config, Node};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -192,7 +192,14 @@ async fn serve(listener: TcpListener, world: Shared, index: usize) {
 
 /// A balancer's configuration in front of such nodes.
 pub fn config(nodes: &[SocketAddr]) -> Config {
-    let account = |name: &str, password: &str| Account { name: name.into(), password: password.into() };
+    let mut config: Config = toml::from_str(
+        "listen = '127.0.0.1:0'\nworkers = 1\nslow_start_ms = 0\nnodes = []\n\
+         operator = { name = 'operator', password = \"operator's\" }\n\
+         replication = { name = 'replication', password = 'x' }\n\
+         accounts = [{ name = 'shop', password = 'secret' }]\n\
+         elastic = { automatic = false }",
+    )
+    .unwrap();
     let node = |(at, address): (usize, &SocketAddr)| Node {
         name: format!("n{}", at + 1),
         address: *address,
@@ -200,29 +207,6 @@ pub fn config(nodes: &[SocketAddr]) -> Config {
         weight: 1,
         candidate: false,
     };
-    Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        admin: None,
-        workers: 1,
-        strategy: Default::default(),
-        consistency: Default::default(),
-        causal: Default::default(),
-        eventual: Default::default(),
-        listeners: Vec::new(),
-        slow_start_ms: 0,
-        accounts: vec![account("shop", "secret")],
-        auth: Default::default(),
-        operator: account("operator", "operator's"),
-        replication: account("replication", "replication's"),
-        nodes: nodes.iter().enumerate().map(node).collect(),
-        health: Default::default(),
-        failover: Default::default(),
-        elastic: Elastic { automatic: false, ..Default::default() },
-        pool: Default::default(),
-        limits: Default::default(),
-        tls: Default::default(),
-        nodes_tls: Default::default(),
-        compression: balancer::config::Compression::all(),
-        state_file: None,
-    }
+    config.nodes = nodes.iter().enumerate().map(node).collect();
+    config
 }

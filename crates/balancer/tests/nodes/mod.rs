@@ -155,12 +155,16 @@ impl Node {
 }
 
 fn spawn(folder: &Path, port: u16, number: u32, arguments: &[String]) -> Child {
+    // Its own: a server that starts deletes what looks like a temporary table of its kind, whoever is using it.
+    let temporary = folder.join("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
     Command::new("mariadbd")
         .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--performance-schema=OFF"])
         .args(["--log-bin=bin", "--gtid-strict-mode=ON", "--log-slave-updates=ON", "--local-infile=1"])
         .args(["--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--max-connections=400"])
         .arg(format!("--datadir={}", folder.join("data").display()))
+        .arg(format!("--tmpdir={}", temporary.display()))
         .arg(format!("--socket={}", folder.join("socket").display()))
         .arg(format!("--pid-file={}", folder.join("pid").display()))
         .arg(format!("--port={port}"))

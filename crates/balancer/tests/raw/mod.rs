@@ -150,6 +150,7 @@ impl Raw {
         match payload[0] {
             0x16 => self.answer(Expect::Prepared).await,
             0x1C | 0x04 => self.answer(Expect::Definitions).await,
+            0x17 if payload.get(5).is_some_and(|flags| *flags != 0) => self.answer(Expect::Cursor).await,
             0x03 | 0x17 | 0xFA | 0x0A => self.answer(Expect::Result).await,
             _ => self.try_packet().await.unwrap_or_default(),
         }

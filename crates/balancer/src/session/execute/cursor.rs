@@ -9,15 +9,29 @@ use crate::session::relay::seen::Seen;
 use crate::session::state::Tied;
 use crate::sql::classify::Marks;
 use crate::wire::capabilities::status;
+use crate::wire::prepared;
 
 impl Session {
+    /// Whether the command is an execute that asks for a cursor, of a statement that may have one: a CALL has none, whatever
+    /// it is asked for.
+    pub(crate) fn asks_for_cursor(&self, work: Work) -> bool {
+        let flags = self.client.payload().get(prepared::ID.end);
+        matches!(work, Work::Execute(_))
+            && flags.is_some_and(|flags| *flags != 0)
+            && !self
+                .text(work)
+                .trim_ascii_start()
+                .get(..4)
+                .is_some_and(|word| word.eq_ignore_ascii_case(b"CALL"))
+    }
+
     /// Takes in whether a cursor is open after an execute or a fetch.
     pub(super) fn note_cursor(&mut self, lease: &mut Lease, work: Work, seen: &Seen) {
         let (Work::Execute(id) | Work::Bulk(id) | Work::Fetch(id)) = work else { return };
         let told = seen.status.unwrap_or(0);
         let open = match work {
             Work::Fetch(_) => told & status::LAST_ROW_SENT == 0,
-            _ => seen.error.is_none() && told & status::CURSOR_EXISTS != 0,
+            _ => seen.error.is_none() && told & status::CURSOR_EXISTS != 0 && self.asks_for_cursor(work),
         };
         let Some(statement) = self.prepared.get_mut(id) else { return };
         if open == statement.cursor {

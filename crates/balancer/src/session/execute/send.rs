@@ -116,6 +116,7 @@ impl Session {
             expect: match work {
                 Work::Prepare(_) => Expect::Prepared,
                 Work::FieldList | Work::Fetch(_) => Expect::Definitions,
+                Work::Execute(_) if self.asks_for_cursor(work) => Expect::Cursor,
                 _ => Expect::Result,
             },
             stop_at_read_only: !tied,
