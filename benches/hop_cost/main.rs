@@ -127,6 +127,10 @@ async fn rounds(arguments: &Arguments, cluster: &LocalCluster) -> Result<(), Fai
         }
     }
     show(&table.summary());
+    if let Some(folder) = arguments.csv.parent() {
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+    }
     table.write(&arguments.csv)
 }
 
