@@ -3,7 +3,7 @@
 mod nodes;
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 /// What the `mariadb` program prints for a script.
 fn command_line(port: u16, script: &str) -> String {
-    let mut child = Command::new("mariadb")
+    let mut child = nodes::command_line_client()
         .args([
             "--no-defaults",
             "-h127.0.0.1",

@@ -38,7 +38,7 @@ fn front(nodes: &[&Node], papers: &Papers, accounts: &str) -> Front {
 
 /// What the command line client says to `SELECT CURRENT_USER()`, or its complaint.
 async fn command_line(port: u16, password: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new("mariadb");
+    let mut command = nodes::command_line_client();
     command
         .args([
             "--no-defaults",

@@ -29,6 +29,6 @@ pub use error::Error;
 pub use fault::{Fault, Peer, Way};
 pub use mariadbd::template::{LoneServer, Template};
 pub use node::{NodeId, Role};
-pub use program::{BackupTools, FindOptions, ProgramError, ServerProgram};
+pub use program::{BackupTools, FindOptions, ProgramError, ServerProgram, client, find_server, plugins};
 pub use provision::CopyFigures;
 pub use provision::local::{ClusterSpec, Durability, LocalCluster, LocalNode};

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,7 @@ use balancer::dataplane::{self, DataPlane};
 use balancer::telemetry::{Meter, Sighting};
 use balancer::tls::Certificates;
 use balancer::view::{ClusterView, NodeState, NodeView, Strategy, ViewCell};
-use cluster::{NodeId, Role};
+use cluster::{Cache, FindOptions, NodeId, Role, ServerProgram, Template, client, find_server, plugins};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 use tokio::sync::mpsc;
@@ -28,29 +29,79 @@ pub struct Node {
     arguments: Vec<String>,
 }
 
+/// The programs that nodes are made of, and what belongs to them.
+struct Programs {
+    server: ServerProgram,
+    plugins: PathBuf,
+}
+
+fn cache() -> Cache {
+    Cache::from_environment(|name| std::env::var_os(name))
+}
+
+/// What `find` comes to, on a thread and a runtime of its own: those who ask first are in one already.
+fn apart<T: Send>(find: impl Future<Output = T> + Send) -> T {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(find)).join().unwrap())
+}
+
+/// Found, or fetched by whoever is first.
+fn programs() -> &'static Programs {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        apart(async {
+            let cache = cache();
+            let explicit = std::env::var_os("TPCW_SERVER_BINARY").map(PathBuf::from);
+            let options = FindOptions { explicit, offline: false, cache: &cache };
+            let server = find_server(options, |_| {}).await.expect("a server");
+            let plugins = plugins(&server, &cache, "auth_ed25519.so", |_| {}).await.expect("its plugins");
+            Programs { server, plugins }
+        })
+    })
+}
+
+/// The `mariadb` program.
+pub fn command_line_client() -> Command {
+    apart(async { client(&cache(), |_| {}).await }).expect("the command line client")
+}
+
+/// What root is on a fresh server: at home everywhere on this machine, without a password.
+const ROOT: &str = "INSERT INTO mysql.global_priv VALUES \
+    ('localhost', 'root', '{\"access\":18446744073709551615}'), \
+    ('127.0.0.1', 'root', '{\"access\":18446744073709551615}');\n";
+
 /// A fresh data folder, made once and kept in the build folder; whoever is first puts it in place whole.
 fn template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let build = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let kept = build.join("mariadb-template");
+        let kept = build.join("mariadb-root");
         if kept.exists() {
             return kept;
         }
         let folder = tempfile::tempdir_in(build).unwrap();
-        let made = Command::new("mariadb-install-db")
-            .args([
-                "--no-defaults",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                "--user=root",
-            ])
+        let data = folder.path().join("data");
+        let server = &programs().server;
+        let copied = apart(async {
+            let template = Template::empty(server, &cache()).await.expect("a data folder");
+            Command::new("cp").arg("-r").arg(template.path()).arg(&data).status().unwrap()
+        });
+        assert!(copied.success());
+        let mut made = server
+            .command()
+            .args(["--no-defaults", "--bootstrap", "--user=root"])
             .args(["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M"])
-            .arg(format!("--datadir={}", folder.path().join("data").display()))
-            .output()
-            .expect("mariadb-install-db runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let placed = std::fs::rename(folder.path().join("data"), &kept);
+            .arg(format!("--lc-messages-dir={}", server.share_dir.display()))
+            .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--tmpdir={}", folder.path().display()))
+            .stdin(Stdio::piped())
+            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+            .spawn()
+            .expect("the server runs");
+        made.stdin.take().unwrap().write_all(ROOT.as_bytes()).unwrap();
+        let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        assert!(made.wait().unwrap().success(), "{}", log());
+        let placed = std::fs::rename(&data, &kept);
         assert!(placed.is_ok() || kept.exists(), "{placed:?}");
         kept
     })
@@ -158,8 +209,14 @@ fn spawn(folder: &Path, port: u16, number: u32, arguments: &[String]) -> Child {
     // Its own: a server that starts deletes what looks like a temporary table of its kind, whoever is using it.
     let temporary = folder.join("tmp");
     std::fs::create_dir_all(&temporary).unwrap();
-    Command::new("mariadbd")
-        .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
+    let Programs { server, plugins } = programs();
+    server
+        .command()
+        .arg("--no-defaults")
+        .arg(format!("--plugin-dir={}", plugins.display()))
+        .arg(format!("--lc-messages-dir={}", server.share_dir.display()))
+        .arg(format!("--character-sets-dir={}/charsets", server.share_dir.display()))
+        .args(["--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--performance-schema=OFF"])
         .args(["--log-bin=bin", "--gtid-strict-mode=ON", "--log-slave-updates=ON", "--local-infile=1"])
         .args(["--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--max-connections=400"])

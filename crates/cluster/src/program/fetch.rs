@@ -21,6 +21,10 @@ pub(super) enum Package {
     Server,
     /// The tools that copy a serving node.
     Backup,
+    /// The command line client.
+    Client,
+    /// What a server can load. Only unpacked, never installed: this package would start a server.
+    Plugins,
 }
 
 impl Package {
@@ -28,6 +32,8 @@ impl Package {
         match self {
             Self::Server => "mariadb-server-core",
             Self::Backup => "mariadb-backup",
+            Self::Client => "mariadb-client-core",
+            Self::Plugins => "mariadb-server",
         }
     }
 
@@ -36,14 +42,18 @@ impl Package {
         match self {
             Self::Server => "server",
             Self::Backup => "backup",
+            Self::Client => "client",
+            Self::Plugins => "plugins",
         }
     }
 
-    /// The program that tells whether all libraries are there.
-    fn program(self) -> &'static str {
+    /// The program that tells whether all libraries are there; `None`: there is none to try.
+    fn program(self) -> Option<&'static str> {
         match self {
-            Self::Server => "usr/sbin/mariadbd",
-            Self::Backup => "usr/bin/mariadb-backup",
+            Self::Server => Some("usr/sbin/mariadbd"),
+            Self::Backup => Some("usr/bin/mariadb-backup"),
+            Self::Client => Some("usr/bin/mariadb"),
+            Self::Plugins => None,
         }
     }
 }
@@ -77,9 +87,13 @@ pub(super) async fn fetch_package(
     let folder = cache.folder(package.folder()).map_err(|e| failed(e.to_string()))?;
     let _alone =
         Lock::exclusive(&folder.join("lock"), STEP_LIMIT).await.map_err(|e| failed(e.to_string()))?;
-    if rustix::process::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() && package != Package::Plugins {
         say(&format!("installing the package {}", package.name()));
         return install(package).await.map_err(failed);
+    }
+    // Another process may have been quicker while we waited for the lock.
+    if unpacked(cache, package).is_dir() {
+        return Ok(());
     }
     say(&format!("unpacking the package {} into {}", package.name(), folder.display()));
     unpack(&folder, package).await.map_err(failed)
@@ -159,7 +173,8 @@ async fn unpack_aside(aside: &Path, package: Package) -> Result<(), String> {
         apt_get(&lists, &packages, &["download", name]).await?;
     }
     unpack_all(&packages, &unpacked).await?;
-    let program = unpacked.join(package.program());
+    let Some(program) = package.program() else { return Ok(()) };
+    let program = unpacked.join(program);
     if print_version(&program, &[]).await.is_err() {
         for library in dependencies(&lists, name).await? {
             apt_get(&lists, &packages, &["download", &library]).await?;

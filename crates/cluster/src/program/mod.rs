@@ -1,6 +1,7 @@
 //! Finding the server program: where the user says, in `PATH`, in the usual folders, in the cache; or fetching it.
 
 mod backup;
+mod extras;
 mod fetch;
 mod version;
 
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 
+pub use self::find as find_server;
 pub use backup::BackupTools;
+pub use extras::{client, plugins};
 pub use version::{Product, Version};
 
 /// A program that only has to print its version gets this long.
@@ -95,7 +98,7 @@ pub struct ServerProgram {
 
 impl ServerProgram {
     /// A command that runs it in an environment without surprises; arguments are the caller's.
-    pub(crate) fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         command(&self.path, &self.library_dirs)
     }
 
