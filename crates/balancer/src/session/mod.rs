@@ -221,11 +221,11 @@ impl Session {
 
     /// Waits for the next command; KILL, and the limit for idle clients, end the wait.
     fn poll_command(&mut self, context: &mut Context<'_>, packet: usize) -> Poll<Heard> {
-        let heard = self.client.poll_command(context, packet);
-        if heard.is_pending() && self.alarm.is_ringing(context) {
+        // First, so that what was meant for the statement before never ends the next one.
+        if self.alarm.is_ringing(context) {
             return Poll::Ready(Heard::Otherwise);
         }
-        heard
+        self.client.poll_command(context, packet)
     }
 
     /// The same for whatever there is between client and session, and whatever comes.

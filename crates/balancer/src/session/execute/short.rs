@@ -256,14 +256,11 @@ impl Session {
     fn end_short(&mut self, short: &mut Short, length: usize, mut seen: Seen) -> Reached {
         let now = Instant::now();
         let (work, plan) = (short.work, short.plan);
-        let mut lease = short.lease.take().expect("it is taken out once");
-        lease.take_off(length);
-        count(&lease.meter, &plan, now.saturating_duration_since(short.since));
-        let stays = self.take_in(&mut lease, work, &plan, &mut seen);
+        let stays = self.note_answer(short, length, now, &mut seen);
         if !self.is_tended(&plan, &seen) {
-            short.lease = Some(lease);
             return Reached::Answered { seen, stays };
         }
+        let lease = short.lease.take().expect("it is taken out once");
         Flight::end(&lease.meter);
         if stays {
             self.note_pins(&lease, work);
@@ -277,6 +274,16 @@ impl Session {
         }
         self.card.set_running(false);
         Reached::End
+    }
+
+    /// Counts a statement whose whole answer has been passed on, and takes in what that told; tells whether the session
+    /// stays on the connection.
+    fn note_answer(&mut self, short: &mut Short, length: usize, now: Instant, seen: &mut Seen) -> bool {
+        let (work, plan, since) = (short.work, short.plan, short.since);
+        let lease = short.lease();
+        lease.take_off(length);
+        count(&lease.meter, &plan, now.saturating_duration_since(since));
+        self.take_in(lease, work, &plan, seen)
     }
 
     /// Brings a statement to its end that has left the short way.
@@ -294,11 +301,7 @@ impl Session {
             }
             Reached::Answer { taken, length, mut seen } => {
                 self.client.stream.write_all(&short.lease().buffer[taken..length]).await?;
-                let since = short.since;
-                let lease = short.lease();
-                lease.take_off(length);
-                count(&lease.meter, &plan, since.elapsed());
-                let stays = self.take_in(short.lease(), work, &plan, &mut seen);
+                let stays = self.note_answer(&mut short, length, Instant::now(), &mut seen);
                 self.tend_short(short, &seen, stays).await
             }
             Reached::Answered { seen, stays } => self.tend_short(short, &seen, stays).await,
