@@ -35,7 +35,7 @@ impl Crowd {
         for _ in 0..=FEW {
             match Admin::connect(server, &accounts.shop, limit).await {
                 Ok(taken) => crowd.held.push(taken),
-                Err(AdminError::Connect { reason, .. }) if reason.contains(TOO_MANY) => return Ok(crowd),
+                Err(error) if turned_away(&error) => return Ok(crowd),
                 Err(error) => {
                     crowd.leave().await?;
                     return Err(error);
@@ -53,6 +53,11 @@ impl Crowd {
         }
         restored
     }
+}
+
+/// Whether an attempt to connect failed because all places were taken.
+pub(crate) fn turned_away(error: &AdminError) -> bool {
+    matches!(error, AdminError::Connect { reason, .. } if reason.contains(TOO_MANY))
 }
 
 async fn set_places(operator: &mut Admin, places: u64) -> Result<(), AdminError> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::crowd::Crowd;
+pub(crate) use self::crowd::{Crowd, turned_away};
 pub use self::link::Way;
 use self::link::{Door, Trouble, Whom};
 pub(crate) use self::slow::Slowed;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::time::{Instant, sleep};
 
 use crate::admin::Admin;
 use crate::capacity::Plan;
@@ -12,7 +13,7 @@ use crate::capacity::quota::Quota;
 use crate::error::Error;
 use crate::fault::full::Watched;
 use crate::fault::link::{Link, Trouble};
-use crate::fault::{Crowd, Fault, Slowed, replication};
+use crate::fault::{Crowd, Fault, Slowed, replication, turned_away};
 use crate::mariadbd::datadir;
 use crate::mariadbd::launch::Launch;
 use crate::mariadbd::options::{NodeFolder, NodeOptions};
@@ -26,6 +27,8 @@ use crate::provision::local::{LocalNode, Shared};
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 /// A statement that breaks or mends.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+/// Between two tries for the one place beyond all others of a full node.
+const PLACE_LOOK: Duration = Duration::from_millis(10);
 
 /// A node. What is done to it takes turns under `acting`; how it is can be seen at any time.
 #[derive(Debug)]
@@ -172,8 +175,22 @@ impl Member {
         if done { Ok(()) } else { Err(self.wrong("it follows nobody, there is no replication to break")) }
     }
 
+    /// A connection of the operator's.
+    ///
+    /// On a full node the one place beyond all others may be held for a moment by somebody who is just leaving, the last
+    /// one turned away or a probe: it is waited for.
     async fn operator(&self) -> Result<Admin, Error> {
-        Ok(Admin::connect(self.server, &self.shared.accounts.operator, STATEMENT_LIMIT).await?)
+        let end = Instant::now() + STATEMENT_LIMIT;
+        loop {
+            match Admin::connect(self.server, &self.shared.accounts.operator, STATEMENT_LIMIT).await {
+                Err(error)
+                    if turned_away(&error) && self.life().crowd.is_some() && Instant::now() < end =>
+                {
+                    sleep(PLACE_LOOK).await;
+                }
+                connected => return Ok(connected?),
+            }
+        }
     }
 
     pub(crate) async fn kill(&self) -> Result<u32, Error> {
