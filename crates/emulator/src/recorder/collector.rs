@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::events::EventLog;
-use super::files::{Files, Frame};
+use super::files::{Files, Frame, mean, quantile};
 use super::nodes::NodeWatch;
 use super::slice::Slice;
 use super::tally::Tally;
-use crate::run::{Live, RunError};
+use crate::run::{Live, RunError, SoFar};
 use crate::schedule::{PhaseKind, Plan};
 use crate::session::Crew;
 
@@ -46,6 +46,8 @@ pub(crate) struct Collector<T> {
     progress: watch::Sender<Live>,
     sum: Slice,
     totals: Totals,
+    /// Seconds of the measurement interval that are over.
+    measured_s: u32,
 }
 
 /// What a collector is made of.
@@ -64,7 +66,19 @@ impl<T> Collector<T> {
     pub(crate) fn new(parts: Parts<T>) -> Self {
         let Parts { crew, tallies, plan, files, nodes, events, ended, progress } = parts;
         let totals = Totals { measured: Slice::new(), whole: Slice::new(), after_end: 0 };
-        Self { crew, tallies, plan, files, nodes, events, ended, progress, sum: Slice::new(), totals }
+        Self {
+            crew,
+            tallies,
+            plan,
+            files,
+            nodes,
+            events,
+            ended,
+            progress,
+            sum: Slice::new(),
+            totals,
+            measured_s: 0,
+        }
     }
 
     /// Gathers until `done`, then what is left.
@@ -108,10 +122,11 @@ impl<T> Collector<T> {
     async fn record(&mut self, frame: &Frame) -> Result<(), RunError> {
         let nodes = self.nodes.rows(frame.second).await;
         let row = self.files.append(frame, &self.sum, &nodes)?;
-        self.show(frame, &row, nodes);
         if frame.measured {
             self.totals.measured.merge(&self.sum);
+            self.measured_s += 1;
         }
+        self.show(frame, &row, nodes);
         Ok(())
     }
 
@@ -163,9 +178,25 @@ impl<T> Collector<T> {
             total_interactions: interactions + row.interactions,
             total_errors: errors + row.errors,
             orders: self.crew.ledger.acknowledged(),
+            so_far: self.so_far(),
             nodes,
             events: self.events.recent(),
         });
+    }
+
+    fn so_far(&self) -> SoFar {
+        let measured = &self.totals.measured;
+        let pages = measured.all_pages();
+        SoFar {
+            seconds: self.measured_s,
+            interactions: pages.len(),
+            errors: measured.failures(),
+            p50_ms: quantile(&pages, 0.5),
+            p90_ms: quantile(&pages, 0.9),
+            p99_ms: quantile(&pages, 0.99),
+            reads: measured.reads.len(),
+            read_mean_ms: mean(&measured.reads),
+        }
     }
 
     /// What others could not write ends the run here.
