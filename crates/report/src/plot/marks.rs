@@ -214,6 +214,7 @@ fn words_of(event: &EventRow) -> String {
         EventKind::Rejoined => after("rejoined"),
         EventKind::ActionFailed => after("action failed"),
         EventKind::Refused => after("refused"),
+        EventKind::StrategySet => event.detail.clone(),
         EventKind::Phase | EventKind::Other => after("event"),
     }
 }
@@ -317,7 +318,8 @@ mod tests {
             "detected after 0 ms, writable after 17 ms; as far as n3, at 0-1-84; elected 7 ms, opened 9 ms";
         for (kind, node, detail, words) in [
             (FaultInjected, "n3", "killed, process 4711", "n3 killed"),
-            (FaultInjected, "n3", "paused, process 4711", "n3 paused"),
+            (FaultInjected, "n3", "pause: paused, process 4711", "n3 pause"),
+            (FaultInjected, "n3", "partition: cut off from the other nodes", "n3 partition"),
             (FaultInjected, "n3", "", "n3 fault"),
             (FaultInjected, "n3", "network slower by 82ms and up to 13ms", "n3 network slower by 82ms"),
             (FaultInjected, "n3", "each connection is cut after 7180 bytes", "n3 each connection is cut"),
