@@ -199,7 +199,7 @@ fn an_hour_on_eight_nodes_stays_small_and_is_the_same_each_time() {
     }
     let page = drawn(&run, &folder);
     must_hold(&page);
-    assert!(page.contains("each column stands for 15 s"));
+    assert!(page.contains("Each column stands for 15 s"));
     assert!(page.len() < 2 * 1024 * 1024, "{} bytes", page.len());
     assert!(page == drawn(&run, &folder), "the page changed");
 }

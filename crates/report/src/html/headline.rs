@@ -16,12 +16,16 @@ use crate::{
 pub(super) fn verdict(run: &Summary) -> Markup {
     let held = run.thresholds.iter().filter(|t| t.held).count();
     let of = run.thresholds.len();
+    // An invalid run tells nothing, whatever its figures are.
+    let (word, class) = match (run.validity.state, run.verdict) {
+        (ValidityState::Invalid, _) => ("NO VERDICT", "bad"),
+        (_, Verdict::Pass) => ("PASS", "good"),
+        (_, Verdict::Fail) => ("FAIL", "bad"),
+    };
     html! {
-        section id="verdict" class={ "verdict " (run.verdict.name()) } aria-label="verdict" {
+        section id="verdict" class={ "verdict " (class) } aria-label="verdict" {
             p {
-                strong class=(if run.verdict == Verdict::Pass { "good" } else { "bad" }) {
-                    @if run.verdict == Verdict::Pass { "PASS" } @else { "FAIL" }
-                }
+                strong class=(class) { (word) }
                 " · " (held) " of " a href="#limits" { (of) " limits" } " held · run "
                 strong class=(class_of(run.validity.state)) { (run.validity.state.name().to_uppercase()) }
                 @if run.validity.reasons.is_empty() { ": nothing speaks against the figures" }

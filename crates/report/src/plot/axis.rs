@@ -81,7 +81,7 @@ impl Scale {
     /// Values with a figure where an axis is short: at most so many, round ones first.
     pub fn few_ticks(&self, most: usize) -> Vec<f64> {
         if !self.log {
-            return RangedCoordf64::from(self.low..self.high).key_points(most.max(2));
+            return RangedCoordf64::from(self.low..self.high).key_points(most.max(3));
         }
         let all = self.decade_ticks(&ROUND);
         let decades = self.decade_ticks(&[1.0]);

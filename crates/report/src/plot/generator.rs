@@ -5,7 +5,7 @@ use crate::{
     plot::{
         canvas::Stroke,
         palette::Colour,
-        stack::{Axis, Keep, Series, Stack, Strip, columns_words, lines},
+        stack::{Axis, Keep, Series, Stack, Strip, lines, reading},
     },
     record::GeneratorRow,
     summary::Summary,
@@ -16,8 +16,8 @@ const SUSPECT_PCT: f64 = 80.0;
 
 pub(super) fn draw(folder: &Folder, run: &Summary) -> Option<(String, String)> {
     let strips: Vec<Strip<'_>> = [busiest(folder), lateness(folder)].into_iter().flatten().collect();
-    let subtitle = format!("The part of the program that plays the browsers{}", columns_words(folder));
-    Stack { title: "The generator of the load", subtitle, named: false, strips, told: Vec::new() }
+    let words = reading(folder, "The part of the program that plays the browsers");
+    Stack { title: "The generator of the load", words, named: false, strips, told: Vec::new() }
         .draw(folder, run)
 }
 

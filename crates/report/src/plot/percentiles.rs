@@ -15,6 +15,8 @@ use crate::{
     },
 };
 
+/// The axis of latencies has room for all that at least one in ten is faster than.
+const SHOWN_FROM: f64 = 1.0 / 0.9;
 /// Points on each line.
 const POINTS: u32 = 200;
 /// Where the axis is named, as 1 / (1 − percentile).
@@ -37,7 +39,9 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
     let mut canvas = Canvas::new(words.title);
     let top = heading(&mut canvas, &words) + 12.0;
     let panel = Panel { left: 96.0, top, right: WIDTH - 40.0, bottom: HEIGHT - 60.0 };
-    let ends = log_ends(due.iter().chain(&service).map(|point| point.1));
+    // The fastest tenth may reach down for decades (a page that asks nothing); its line lies on the lower edge there.
+    let shown = due.iter().chain(&service).filter(|point| point.0 >= SHOWN_FROM);
+    let ends = log_ends(shown.map(|point| point.1));
     let y = panel.up_log(ends);
     let end = due.last().map_or(10.0, |point| point.0).max(10.0);
     let x = Scale::log(1.0, end, panel.left, panel.right);

@@ -10,6 +10,7 @@ use crate::{
         marks::{Heading, NAME_BELOW, Sample, TIME, event_lines, over_time},
         palette::Colour,
         points::Points,
+        stack::thinned,
         timeline::stroke_of_part,
     },
     record::{PART_MACHINE, ResourceRow},
@@ -45,7 +46,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
         event_lines(&mut canvas, folder, panel, &x, None);
         for (at, points) in shown.iter().enumerate() {
             let path: Vec<(f64, f64)> =
-                points.iter().map(|(second, value)| (x.at(second + 0.5), y.at(*value))).collect();
+                points.iter().map(|(second, value)| (x.at(*second), y.at(*value))).collect();
             canvas.path(&path, stroke(at));
         }
     }
@@ -79,5 +80,6 @@ fn memory(row: &ResourceRow) -> Option<f64> {
 
 fn line(folder: &Folder, part: &str, figure: fn(&ResourceRow) -> Option<f64>) -> Vec<(f64, f64)> {
     let rows = folder.resources.iter().filter(|row| row.part == part);
-    rows.filter_map(|row| Some((f64::from(row.second), figure(row)?))).collect()
+    let values = rows.filter_map(|row| Some((row.second, figure(row)?)));
+    thinned(values, folder.spread.width_s()).iter().map(|column| (column.second, column.mean)).collect()
 }

@@ -6,7 +6,7 @@ use crate::{
     folder::Folder,
     plot::{
         axis::figure,
-        stack::{Axis, Keep, Part, Stack, Strip, columns_words, lines, stacked},
+        stack::{Axis, Keep, Part, Stack, Strip, lines, reading, stacked},
         timeline::{Figure, part_lines, stroke_of_part},
     },
     record::ResourceRow,
@@ -25,9 +25,8 @@ pub(super) fn draw(folder: &Folder, run: &Summary) -> Option<(String, String)> {
     .into_iter()
     .flatten()
     .collect();
-    let subtitle = format!("By the servers' own counters and the system's, by node{}", columns_words(folder));
-    Stack { title: "The database servers", subtitle, named: false, strips, told: Vec::new() }
-        .draw(folder, run)
+    let words = reading(folder, "By the servers' own counters and the system's, by node");
+    Stack { title: "The database servers", words, named: false, strips, told: Vec::new() }.draw(folder, run)
 }
 
 /// Which parts are servers.

@@ -98,8 +98,8 @@ fn one(canvas: &mut Canvas, panel: &Panel, ends: (f64, f64), seven: &[(&str, Lin
         let stroke = Stroke { colour, width: 1.8, dash };
         let path: Line = line.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
         canvas.path(&path, stroke);
-        let (across, down) = (number % 3, number / 3);
-        let at = (panel.left + across as f64 * 148.0 - 6.0, panel.bottom + 62.0 + down as f64 * 20.0);
+        let (across, down) = (number % 2, number / 2);
+        let at = (panel.left + across as f64 * 210.0, panel.bottom + 62.0 + down as f64 * 20.0);
         draw_sample(canvas, Sample::Line(stroke), at, 20.0);
         let words = if line.is_empty() { format!("{name} (none)") } else { (*name).to_owned() };
         canvas.text(at.0 + 25.0, at.1 + 4.0, &words.replace('_', " "), Type::new(SMALL_SIZE, Colour::Ink));

@@ -40,6 +40,8 @@ pub enum Axis {
     Between(f64, f64),
     /// Logarithmic, wide enough for all values above 0.
     Log,
+    /// Logarithmic from this value; what is less lies on the line below.
+    LogFrom(f64),
 }
 
 impl Axis {
@@ -48,6 +50,10 @@ impl Axis {
             Self::FromZero(least) => panel.up(0.0, round_top(values.fold(least, f64::max))),
             Self::Between(low, high) => panel.up(low, high),
             Self::Log => panel.up_log(log_ends(values)),
+            Self::LogFrom(low) => {
+                let top = log_ends(values.filter(|value| *value > low)).1;
+                panel.up_log((low, top.max(10.0 * low)))
+            }
         }
     }
 }

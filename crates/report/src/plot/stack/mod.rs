@@ -36,8 +36,10 @@ const EDGE: f64 = 12.0;
 const CAPTION: f64 = 18.0;
 /// Room below a panel.
 const GAP: f64 = 9.0;
-/// Room above the ribbon: title and how to read the picture.
-const TITLE: f64 = 58.0;
+/// Room above the ribbon for the title alone.
+const TITLE: f64 = 32.0;
+/// Height of a line of words below it.
+const WORDS: f64 = 17.0;
 /// Room for the axis of time below the last panel.
 const BELOW: f64 = 42.0;
 /// Room for its figures above the first panel.
@@ -80,8 +82,8 @@ pub struct Told {
 pub struct Stack<'a> {
     /// What is seen.
     pub title: &'a str,
-    /// How to read it.
-    pub subtitle: String,
+    /// How to read it, line by line.
+    pub words: Vec<String>,
     /// Whether faults and other events are named on top; their bands and lines are there in any case.
     pub named: bool,
     /// The panels from above.
@@ -98,19 +100,23 @@ impl Stack<'_> {
         }
         let x = Scale::linear(0.0, f64::from(folder.load_seconds()), LEFT, RIGHT);
         let ribbon = Ribbon::of(folder, run, &x, self.named);
-        let tops = self.tops(TITLE + ribbon.height() + ABOVE);
+        let head = TITLE + self.words.len() as f64 * WORDS + 9.0;
+        let tops = self.tops(head + ribbon.height() + ABOVE);
         let bottom = tops.last().copied().unwrap_or_default() - GAP;
         let mut canvas = Canvas::sized(self.title, (WIDTH, bottom + BELOW));
         canvas.text(EDGE, 24.0, self.title, Type::new(18.0, Colour::Ink).bold());
-        canvas.text(EDGE, 44.0, &self.subtitle, Type::new(CAPTION_SIZE, Colour::Muted));
-        let whole = Panel { left: LEFT, top: TITLE + ribbon.height() + ABOVE, right: RIGHT, bottom };
+        for (line, words) in self.words.iter().enumerate() {
+            let base = TITLE + 12.0 + line as f64 * WORDS;
+            canvas.text(EDGE, base, words, Type::new(CAPTION_SIZE, Colour::Muted));
+        }
+        let whole = Panel { left: LEFT, top: head + ribbon.height() + ABOVE, right: RIGHT, bottom };
         ribbon.bands(&mut canvas, &whole);
         figures(&mut canvas, &x, whole.top - 6.0);
         for (strip, top) in self.strips.iter().zip(&tops) {
             strip.draw_at(&mut canvas, *top, &x);
         }
         ribbon.lines(&mut canvas, &whole);
-        ribbon.draw(&mut canvas, TITLE);
+        ribbon.draw(&mut canvas, head);
         figures(&mut canvas, &x, bottom + 16.0);
         let style = Type::new(CAPTION_SIZE, Colour::Muted).at(HPos::Center);
         canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 34.0, super::marks::TIME, style);
@@ -188,14 +194,16 @@ fn figures(canvas: &mut Canvas, x: &Scale, base: f64) {
     }
 }
 
-/// The subtitle's part about long runs, where a column stands for several seconds.
-pub fn columns_words(folder: &Folder) -> String {
-    match folder.spread.width_s() {
-        1 => String::new(),
-        width => {
-            format!("; each column stands for {width} s: means, with the greatest and the least behind them")
-        }
-    }
+/// How to read a stack: the words given, and where columns stand for several seconds, what they show.
+pub fn reading(folder: &Folder, words: &str) -> Vec<String> {
+    let columns = match folder.spread.width_s() {
+        1 => None,
+        width => Some(format!(
+            "Each column stands for {width} s: its mean, with the greatest and the least behind it; of latency, lag and \
+             lateness the greatest"
+        )),
+    };
+    [Some(words.to_owned()), columns].into_iter().flatten().collect()
 }
 
 /// The colour of a node, the same in every picture.

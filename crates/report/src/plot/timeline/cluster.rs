@@ -78,7 +78,13 @@ pub(super) fn lag(folder: &Folder) -> Option<Strip<'_>> {
         Series { name: node.to_owned(), stroke: Stroke::new(colour_of_node(folder, node), 1.5), values }
     };
     let all = folder.node_names().into_iter().map(series).collect();
-    lines("Lag behind the primary, ms", 52.0, all, Axis::Log, (folder.spread.width_s(), Keep::Greatest))
+    lines(
+        "Lag behind the primary, ms (at the bottom: none)",
+        52.0,
+        all,
+        Axis::LogFrom(1.0),
+        (folder.spread.width_s(), Keep::Greatest),
+    )
 }
 
 fn of_node<'a>(folder: &'a Folder, node: &'a str) -> impl Iterator<Item = &'a NodeRow> {

@@ -14,7 +14,7 @@ use crate::{
     plot::{
         axis::figure,
         palette::Colour,
-        stack::{Part, Stack, Strip, Told, columns_words, stacked},
+        stack::{Part, Stack, Strip, Told, reading, stacked},
     },
     record::SecondRow,
     summary::Summary,
@@ -40,11 +40,11 @@ pub(super) fn draw(folder: &Folder, run: &Summary) -> Option<(String, String)> {
     .into_iter()
     .flatten()
     .collect();
-    let subtitle = format!(
-        "Grey: not measured. Coloured bands: faults, from injection to healing, and scalings; numbers as in the table of events{}",
-        columns_words(folder)
+    let words = reading(
+        folder,
+        "Grey: not measured. Coloured bands: faults, from injection to healing, and scalings; numbers as in the table of events",
     );
-    Stack { title: "The run over time", subtitle, named: true, strips, told: told(folder) }.draw(folder, run)
+    Stack { title: "The run over time", words, named: true, strips, told: told(folder) }.draw(folder, run)
 }
 
 /// Failed tries a second by class; nothing when none failed.
