@@ -115,6 +115,19 @@ pub enum StartError {
         /// What was seen.
         other: String,
     },
+    /// A node that answers follows one that does not and may take writes, and cannot be stopped.
+    #[error(
+        "{node} follows {source_node}, which does not answer and may take writes, and could not be stopped: {why}; start \
+         {source_node}, or stop replication on {node}"
+    )]
+    Astray {
+        /// Who follows.
+        node: NodeId,
+        /// Whom.
+        source_node: NodeId,
+        /// Why it could not be stopped.
+        why: String,
+    },
     /// The table in which commits leave their marks cannot be made.
     #[error("failover.outcomes = \"ask\": {0}")]
     Outcomes(String),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::{Error, OnFile};
 
 /// How often a lock that somebody else holds is tried.
-const TRY_AGAIN: Duration = Duration::from_millis(50);
+pub(crate) const TRY_AGAIN: Duration = Duration::from_millis(50);
 
 /// A cache folder. It may be removed at any time when no `tpcw` runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,12 @@ impl Reign {
         let foreign = received.gtids().iter().find(|gtid| gtid.domain == 0 && gtid.sequence > self.from);
         foreign.is_some_and(|gtid| gtid.server != self.server)
     }
+
+    /// Whether a node has nothing of this time: what it has and the primary has not was acknowledged to nobody, since all that
+    /// was is among what the primary began with.
+    pub fn is_unknown_to(&self, applied: &GtidPosition) -> bool {
+        applied.sequence(0) <= self.from
+    }
 }
 
 /// What clients were told of, as sequence numbers of replication domain 0.

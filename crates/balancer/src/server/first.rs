@@ -46,7 +46,10 @@ pub async fn topology(
         other => other?,
     };
     let fresh = match &primary {
-        Primary::Serves(id) => freshen(config, nodes, &mut found, id).await,
+        Primary::Serves(id) => {
+            rivals::leave_the_silent(config, nodes, &mut found, id).await?;
+            freshen(config, nodes, &mut found, id).await
+        }
         Primary::Lost(_) => Vec::new(),
     };
     let topology = first_topology(config, &found, &primary, saved, &fresh);

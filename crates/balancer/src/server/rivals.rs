@@ -1,14 +1,20 @@
 //! Which node is the primary, where more than one could be: from what all of them say, and from what was written down.
 
+use std::time::Duration;
+
 use cluster::NodeId;
 use futures_util::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::StartError;
 use super::first::{Found, PATIENCE};
 use crate::config::Config;
 use crate::executor::state::Saved;
+use crate::failover::reign::Reign;
 use crate::nodes::{Facts, Nodes, Receiving};
+
+/// Between two tries to stop a node.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Who is the primary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +139,12 @@ pub(super) async fn settle(
     let facts = look.facts(last)?;
     let known = found.iter().filter_map(|(id, facts)| Some((id, facts.as_ref()?)));
     let others: Vec<(&NodeId, &Facts)> = known.filter(|(id, f)| !f.read_only && *id != last).collect();
-    // What was written in another's time, with nobody to receive it, was never acknowledged.
+    // What was written in another's time, with nobody to receive it, was never acknowledged; nor was what a node has for itself
+    // that has seen nothing of that time.
+    let never =
+        |reign: Reign, facts: &Facts| reign.excludes(&facts.applied) || reign.is_unknown_to(&facts.applied);
     let forsaken = |id: &NodeId, facts: &Facts| {
-        look.followers(id) == 0 && saved.reign.is_some_and(|reign| reign.excludes(&facts.applied))
+        look.followers(id) == 0 && saved.reign.is_some_and(|reign| never(reign, facts))
     };
     let rivals = others.iter().filter(|(id, facts)| !forsaken(id, facts));
     let extra = join_all(rivals.map(|(id, _)| timeout(PATIENCE, nodes.extra(id, last)))).await;
@@ -148,6 +157,49 @@ pub(super) async fn settle(
     }
     let last = last.clone();
     Some(if facts.read_only { Primary::Lost(last) } else { Primary::Serves(last) })
+}
+
+/// Nobody may go on acknowledging to a node that cannot be heard, and that an election may have opened: who follows one is
+/// stopped before `primary` is held for the only one that takes writes, and brought back afterwards.
+pub(super) async fn leave_the_silent(
+    config: &Config,
+    nodes: &dyn Nodes,
+    found: &mut Found,
+    primary: &NodeId,
+) -> Result<(), StartError> {
+    let look = Look { config, found };
+    let astray = found.iter().enumerate().filter_map(|(at, (id, facts))| {
+        let facts = facts.as_ref().filter(|_| id != primary)?;
+        let source = look.source(facts).filter(|source| source != primary && look.facts(source).is_none())?;
+        let receives = facts.following.as_ref().is_some_and(|f| f.receiving != Receiving::Stopped);
+        receives.then_some((at, id, source))
+    });
+    let stopping = astray.map(async |(at, id, source_node)| {
+        let stopped = stop(nodes, id).await;
+        let node = || id.clone();
+        stopped.map(|facts| (at, facts)).map_err(|why| StartError::Astray { node: node(), source_node, why })
+    });
+    for stopped in join_all(stopping).await {
+        let (at, facts) = stopped?;
+        found[at].1 = Some(facts);
+    }
+    Ok(())
+}
+
+/// Has a node stop receiving, tried for a while; otherwise why it could not.
+async fn stop(nodes: &dyn Nodes, id: &NodeId) -> Result<Facts, String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let why = match timeout(PATIENCE, nodes.halt(id)).await {
+            Ok(Ok(facts)) => return Ok(facts),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        if Instant::now() + AGAIN >= end {
+            return Err(why);
+        }
+        sleep(AGAIN).await;
+    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::FlockOperation;
 use rustix::process::Signal;
+use tokio::time::{Instant, sleep};
 
 use crate::account::{Account, Accounts};
 use crate::admin::Admin;
-use crate::cache::{Cache, Lock};
+use crate::cache::{Cache, Lock, TRY_AGAIN};
 use crate::error::{Error, OnFile};
 use crate::lifetime::Nursery;
 use crate::mariadbd::launch::Launch;
@@ -113,10 +114,21 @@ impl Template {
         let folder = cache.folder("templates")?;
         let name = format!("{LAYOUT}-{}-{kind}", plain(&program.version_text));
         let (path, lock) = (folder.join(&name), folder.join(format!("{name}.lock")));
-        if let Some(found) = Self::find(&path, &lock).await? {
-            return Ok(found);
-        }
-        let alone = Lock::exclusive(&lock, LOCK_LIMIT).await?;
+        let end = Instant::now() + LOCK_LIMIT;
+        let alone = loop {
+            // Whoever is making it uses it afterwards, for as long as its run takes: that is no reason to wait.
+            if let Some(found) = Self::find(&path, &lock).await? {
+                return Ok(found);
+            }
+            if let Some(alone) = Lock::attempt(&lock, FlockOperation::NonBlockingLockExclusive)? {
+                break alone;
+            }
+            if Instant::now() >= end {
+                let what = format!("the lock {}", lock.display());
+                return Err(Error::TimedOut { what, limit: LOCK_LIMIT });
+            }
+            sleep(TRY_AGAIN).await;
+        };
         let made_now = !path.is_dir();
         if made_now {
             let aside = folder.join(format!("{name}.aside"));
@@ -245,6 +257,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::{Product, Version};
 
     #[test]
     fn the_templates_used_last_and_those_in_use_are_kept() {
@@ -269,5 +282,30 @@ mod tests {
         drop(in_use);
         forget_oldest(folder.path(), 2);
         assert_eq!(kept(), "empty shop-0 shop-1");
+    }
+
+    #[tokio::test]
+    async fn who_waited_for_a_template_does_not_wait_for_its_maker_to_be_done_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let text = "10.11.19-MariaDB";
+        let program = ServerProgram {
+            path: "/usr/sbin/mariadbd".into(),
+            product: Product::MariaDb,
+            version: Version { major: 10, minor: 11, patch: 19 },
+            version_text: text.to_owned(),
+            share_dir: PathBuf::new(),
+            library_dirs: Vec::new(),
+        };
+        let make = |aside: PathBuf| async move {
+            sleep(Duration::from_millis(200)).await;
+            fs::create_dir(aside.join("data")).on("create", &aside)
+        };
+        let wanted = || Template::find_or_make(&program, &cache, "shop-1", make);
+        // Both keep it; whoever came second came while it was being made.
+        let (one, other) = tokio::join!(wanted(), wanted());
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_eq!(one.path(), other.path());
+        assert!(one.made_now != other.made_now, "it was made once");
     }
 }
