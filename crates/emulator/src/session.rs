@@ -35,6 +35,7 @@ use crate::generator::Threads;
 use crate::guarantees::Memory;
 use crate::ledger::Ledger;
 use crate::load::Arrivals;
+use crate::recorder::messages::FirstMessages;
 use crate::recorder::tally::{Tally, Times};
 use crate::seed::{Life, Purpose, derive, stream};
 use crate::target::{Link, Target};
@@ -71,6 +72,7 @@ pub(crate) struct Crew<T> {
     /// Cancelled when the run is stopped from outside: nobody waits for long then.
     pub hurry: CancellationToken,
     pub threads: Threads,
+    pub messages: FirstMessages,
     /// Visitors of an open load who found no room.
     pub turned_away: AtomicU64,
 }
@@ -361,6 +363,7 @@ impl<'a, T: Target> Browser<'a, T> {
 
     fn failed(&mut self, page: Interaction, error: &StoreError, now: Instant, took: Duration) {
         tracing::debug!(browser = self.number, page = page.name(), %error, "page failed");
+        self.crew.messages.note(error);
         let answered = self.link.as_mut().map(|link| &*link.answered()).map_or(&[][..], |all| all);
         self.room.tally.failed(now, page, error.class, took, answered);
         if matches!(page, Interaction::ShoppingCart | Interaction::BuyConfirm) {

@@ -108,6 +108,7 @@ fn a_rich_folder_has_every_section_and_picture() {
         "90th percentile of best sellers over time",
         "How far behind the primary, once a second",
         "tpcw run elastic --sessions 60",
+        "Server &lt;n1&gt; has gone away",
     ] {
         assert!(page.contains(words), "the page lacks {words:?}");
     }

@@ -7,6 +7,7 @@
 pub(crate) mod collector;
 pub(crate) mod events;
 pub(crate) mod files;
+pub(crate) mod messages;
 pub(crate) mod nodes;
 pub(crate) mod resources;
 pub(crate) mod slice;

@@ -19,6 +19,7 @@ use crate::load::{CrowdReport, threads};
 use crate::recorder::collector::{Collector, Parts, Totals};
 use crate::recorder::events::EventLog;
 use crate::recorder::files::Files;
+use crate::recorder::messages::FirstMessages;
 use crate::recorder::nodes::NodeWatch;
 use crate::recorder::resources::Resources;
 use crate::recorder::tally::Tally;
@@ -122,11 +123,12 @@ async fn browse<T: Target>(
     reports: Vec<oneshot::Receiver<CrowdReport>>,
     ends: &Ends,
 ) -> Browsed {
+    let crew = conductor.crew.clone();
     let interrupted = conductor.conduct(ended).await;
     ends.load.cancel();
     let crowds = gather(reports).await;
     ends.pages.cancel();
-    Browsed { interrupted, crowds }
+    Browsed { interrupted, crowds, first_messages: crew.messages.told() }
 }
 
 /// The schedule to the load's end; then what it broke is mended.
@@ -179,6 +181,7 @@ fn crew<T>(target: T, plan: &RunPlan, started: SystemTime, start: Instant) -> Re
         enough: CancellationToken::new(),
         hurry: CancellationToken::new(),
         threads: Threads::default(),
+        messages: FirstMessages::default(),
         turned_away: AtomicU64::new(0),
     })
 }

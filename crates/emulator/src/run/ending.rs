@@ -1,5 +1,6 @@
 //! What a run leaves at its end: the tables of the whole run, and how it ended.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -16,6 +17,8 @@ pub(super) struct Browsed {
     pub interrupted: bool,
     /// What became of the browsers.
     pub crowds: CrowdReport,
+    /// What the first failed try of each class said.
+    pub first_messages: BTreeMap<String, String>,
 }
 
 /// Writes the files that are known at the end, `outcome.json` last: a folder without it was cut off.
@@ -30,7 +33,9 @@ pub(super) fn write(
     let workload = &plan.workload;
     files.finish(workload.mix, workload.limits.share(), workload.think_time.mean(), totals)?;
     let outcome = outcome(started, &browsed, totals, ledger);
-    write_json(&plan.folder.join(OUTCOME_FILE), &told(&outcome, browsed.crowds, totals))?;
+    let first_messages = browsed.first_messages;
+    let told = Outcome { first_messages, ..told(&outcome, browsed.crowds, totals) };
+    write_json(&plan.folder.join(OUTCOME_FILE), &told)?;
     Ok(outcome)
 }
 
@@ -62,7 +67,7 @@ fn told(outcome: &RunOutcome, crowds: CrowdReport, totals: &Totals) -> Outcome {
         stale_after_reconnect: outcome.stale_after_reconnect,
         pages_given_up: totals.whole.given_up,
         tries_after_end: totals.after_end,
-        failed: None,
         notes: crowds.notes,
+        ..Outcome::default()
     }
 }

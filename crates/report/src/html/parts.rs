@@ -197,17 +197,18 @@ pub(super) fn errors(folder: &Folder, run: &Summary) -> Markup {
     if classes.is_empty() {
         return html! { p { "No try of an interaction failed." } };
     }
+    let said = |class: &str| folder.outcome.as_ref().and_then(|outcome| outcome.first_messages.get(class));
     html! {
         (scrolled("errors", html! { table {
             thead { tr {
-                th { "class" } th.n { "tries" } th.n { "measured" } th.n { "first at, s" } th.n { "last at, s" } th { "interactions" } th { "means" }
+                th { "class" } th.n { "tries" } th.n { "measured" } th.n { "first at, s" } th.n { "last at, s" } th { "interactions" } th { "the first said, and what the class means" }
             } }
             tbody { @for (name, class) in &classes { tr {
                 td { (name.replace('_', " ")) } td.n { (count(class.tries)) }
                 td.n { (count(run.errors_by_class.get(*name).copied().unwrap_or(0))) }
                 td.n { (class.first) } td.n { (class.last) }
                 td { @for (interaction, tries) in &class.by_interaction { (interaction.replace('_', " ")) " " (count(*tries)) br; } }
-                td.muted { (meaning(name)) }
+                td.event { @if let Some(said) = said(name) { q { (said) } br; } span.muted { (meaning(name)) } }
             } } }
         } }))
         p.small.muted { "A failed try is repeated until it succeeds (not after a commit whose outcome is unknown); its time is part of the latency." }

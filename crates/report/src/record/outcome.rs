@@ -1,5 +1,7 @@
 //! `outcome.json`: how the run ended, as the generator saw it. A folder without it belongs to a run that was cut off.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// File name of the outcome.
@@ -30,6 +32,9 @@ pub struct Outcome {
     pub pages_given_up: u64,
     /// Tries of pages that ended after the load's last second, well or not; they are in no table.
     pub tries_after_end: u64,
+    /// What the first failed try of each class said, by class. Unknown (empty) in folders of older versions.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_messages: BTreeMap<String, String>,
     /// Why the run could not be recorded to its end; none when it could.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,

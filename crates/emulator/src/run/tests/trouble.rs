@@ -67,6 +67,7 @@ async fn every_outcome_is_counted_once_everywhere() {
     assert_eq!(bins.iter().map(|bin| bin.ok).sum::<u64>(), ran.served());
     for class in FailureClass::ALL {
         assert!(errors.iter().any(|row| row.class == class.name()), "{class} was seen");
+        assert!(told.first_messages.contains_key(class.name()), "one message of {class} is kept");
     }
     let table = ran.rows::<InteractionRow>();
     assert_eq!(table.iter().map(|row| row.count).sum::<u64>(), ran.outcome.interactions);
