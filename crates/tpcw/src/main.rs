@@ -12,6 +12,7 @@ mod keeper;
 mod live;
 mod logging;
 mod machine;
+mod memory;
 mod place;
 mod provider;
 mod search;
@@ -33,6 +34,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TPCW_REVISI
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    memory::keep_together();
     let interrupt = Interrupt::new();
     interrupt.catch_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
