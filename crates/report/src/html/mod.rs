@@ -1,5 +1,6 @@
 //! `report.html`: the whole run on one page that needs nothing else, light or dark, on a phone or on paper.
 
+mod compliance;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -45,6 +46,8 @@ pub fn page(folder: &Folder, run: &Summary, pictures: &[Picture]) -> String {
                     @for picture in pictures { (drawn(picture)) }
                     h2 { "Interactions" }
                     (tables::interactions(folder, run))
+                    h2 { "Was it the benchmark's load?" }
+                    (compliance::section(run))
                     h2 { "Nodes" }
                     (tables::nodes(run))
                     h2 { "Errors" }
