@@ -10,7 +10,8 @@ pub(crate) mod files;
 pub(crate) mod nodes;
 pub(crate) mod resources;
 pub(crate) mod slice;
+pub(crate) mod spread;
 pub(crate) mod tally;
 
 pub use slice::Slice;
-pub use tally::{Tally, Times};
+pub use tally::{Step, Tally, Times};
