@@ -257,7 +257,7 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { interval_ms: 250, timeout_ms: 500, fall: 3, rise: 2 }
+        Self { interval_ms: 250, timeout_ms: 400, fall: 3, rise: 2 }
     }
 }
 

@@ -111,7 +111,7 @@ async fn an_operator_reads_and_changes_everything_over_http() {
     stage.until("n2 is on again", is("n2", Role::Replica, Serving)).await;
     stage.post("/scale/out").await;
     stage.until("n3 serves", is("n3", Role::Replica, Serving)).await;
-    stage.post("/scale/in?node=n3").await;
+    stage.post("/scale/in?node=n3&cause=night%20shift").await;
     stage.until("n3 stands by", is("n3", Role::Candidate, Standby)).await;
     stage.post("/nodes/n2/promote").await;
     stage.until("n2 is the primary", is("n2", Role::Primary, Serving)).await;
@@ -205,6 +205,9 @@ async fn events_have_numbers_and_ages(stage: &Stage) {
         assert!(kinds.contains(&kind), "{kind:?} is missing in {events:#?}");
     }
     assert!(!kinds.contains(&ActionFailed), "{events:#?}");
+    let cause_of = |kind| events.iter().find(|event| event.kind == kind).map(|event| event.cause.as_str());
+    assert_eq!(cause_of(ScaleOutRequested), Some("admin API"), "where nothing was said");
+    assert_eq!(cause_of(ScaleInRequested), Some("night shift"));
     let last = events.last().expect("an event").sequence;
     let newer: Vec<EventRow> = stage.get(&format!("/events?after={}", last - 1)).await;
     assert_eq!(newer.iter().map(|event| event.sequence).collect::<Vec<_>>(), [last]);
@@ -227,6 +230,16 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
         ("POST", "/scale/out", "", 409, "no candidate stands by", ""),
         ("POST", "/scale/in", "", 409, "the floor", ""),
         ("POST", "/scale/out?nod=n2", "", 400, "nod", "node=<name of a node>"),
+        (
+            "POST",
+            "/scale/out?cause=",
+            "",
+            400,
+            "no cause",
+            "cause=<1 to 64 letters, digits, blanks or -_.:/#>",
+        ),
+        ("POST", "/nodes/n2/drain?cause=a%0Ab", "", 400, "no cause", ""),
+        ("POST", "/nodes/n2/drain?node=n2", "", 400, "node", ""),
         ("GET", "/events?after=x", "", 400, "", "after=<number of the last event seen>"),
         ("PUT", "/strategy", r#"{"strategy":"fastest"}"#, 422, "fastest", "least_latency"),
         ("PUT", "/strategy", "{", 400, "", "round_robin"),

@@ -29,6 +29,16 @@ pub enum Action {
     ScaleOut,
     /// Take one away.
     ScaleIn,
+    /// Make another node the primary, as planned.
+    Promote {
+        /// Which one.
+        node: NodeSelector,
+    },
+    /// Spread reads in another way.
+    Strategy {
+        /// By its name, as the balancer knows it.
+        name: String,
+    },
     /// Break a node.
     Fault {
         /// Which one.

@@ -185,6 +185,28 @@ impl Fault {
         Ok(Self::Partition { from: from.unwrap_or_default(), way: way.unwrap_or_default() })
     }
 
+    /// Its name, as a schedule and a person write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Stop => "stop",
+            Self::Pause => "pause",
+            Self::Slow { .. } => "slow",
+            Self::Refuse => "refuse",
+            Self::Mute => "mute",
+            Self::Cut { .. } => "cut",
+            Self::CutCommit { .. } => "cut_commit",
+            Self::Delay { .. } => "delay",
+            Self::Bandwidth { .. } => "bandwidth",
+            Self::Partition { .. } => "partition",
+            Self::StopReplication => "stop_replication",
+            Self::DelayReplication { .. } => "delay_replication",
+            Self::TooManyConnections => "too_many_connections",
+            Self::DiskFull => "disk_full",
+            Self::KillBalancer => "kill_balancer",
+        }
+    }
+
     /// Whether it takes a relay in front of the node.
     pub fn needs_relay(&self) -> bool {
         matches!(
@@ -241,7 +263,7 @@ mod tests {
             assert_eq!(parse(text), Ok(fault), "{text}");
         }
         for (name, ..) in FAULTS {
-            assert!(parse(name).is_ok(), "{name} needs nothing more");
+            assert_eq!(parse(name).map(|fault| fault.name()), Ok(name), "it needs nothing more");
         }
     }
 

@@ -80,10 +80,33 @@ pub struct Live {
     pub total_errors: u64,
     /// Orders acknowledged since the start.
     pub orders: u64,
+    /// What was measured so far.
+    pub so_far: SoFar,
     /// The nodes in this second; empty when the target tells nothing.
     pub nodes: Vec<NodeRow>,
     /// The newest events, oldest first, at most eight.
     pub events: Vec<EventRow>,
+}
+
+/// The measurement interval as far as it is over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SoFar {
+    /// Its seconds.
+    pub seconds: u32,
+    /// Interactions that ended well.
+    pub interactions: u64,
+    /// Tries that did not.
+    pub errors: u64,
+    /// Median time from due to done, in ms; 0 when nothing ended.
+    pub p50_ms: f64,
+    /// 90th percentile of the same.
+    pub p90_ms: f64,
+    /// 99th percentile of the same.
+    pub p99_ms: f64,
+    /// Statements that only read.
+    pub reads: u64,
+    /// Mean time of a read, in ms.
+    pub read_mean_ms: f64,
 }
 
 /// How a run ended. The figures are in its folder.

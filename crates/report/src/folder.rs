@@ -11,6 +11,7 @@ use crate::{
         OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE,
         ThinkRow, TransitionRow, VisitRow, new_histogram, read_histograms, read_json, read_table,
     },
+    spread::Spread,
 };
 
 /// What a run folder holds. What an interrupted run did not get to write is empty.
@@ -46,6 +47,8 @@ pub struct Folder {
     pub outcome: Option<Outcome>,
     /// Latencies of the measurement interval, merged from `histograms.hlog`.
     pub latencies: Latencies,
+    /// Latencies over the whole load, in columns of some seconds.
+    pub spread: Spread,
 }
 
 /// Latencies of the measurement interval in µs.
@@ -81,7 +84,8 @@ impl Folder {
         seconds.dedup_by_key(|s| s.second);
         let mut events: Vec<EventRow> = read_table(path)?;
         events.sort_by(|a, b| a.second.total_cmp(&b.second));
-        let latencies = Latencies::read(run, &measured_seconds(&seconds))?;
+        let load_s = seconds.last().map_or(0, |s| s.second + 1);
+        let (latencies, spread) = read_latencies(run, &measured_seconds(&seconds), load_s)?;
         let mut folder = Self {
             manifest,
             seconds,
@@ -98,6 +102,7 @@ impl Folder {
             audit: read_json(&run.file(AUDIT_FILE))?,
             outcome: read_json(&run.file(OUTCOME_FILE))?,
             latencies,
+            spread,
         };
         folder.fine.sort_by_key(|bin| bin.ms);
         if folder.interactions.is_empty() {
@@ -173,26 +178,39 @@ impl Default for Latencies {
     }
 }
 
-impl Latencies {
-    fn read(run: &RunDir, measured: &BTreeSet<u32>) -> Result<Self, ReportError> {
-        let mut found = Self::default();
-        let mut misfit = None;
-        read_histograms(run.path(), |interval| {
-            // Intervals begin with a second, give or take the writer's own lateness.
-            let second = interval.start.as_secs_f64().round();
-            if second < f64::from(u32::MAX) && measured.contains(&(second as u32)) {
-                misfit = misfit.take().or(found.add(&interval.tag, &interval.histogram).err());
-            }
-        })?;
-        match misfit {
-            None => Ok(found),
-            Some(message) => {
-                Err(ReportError::Format { path: run.file(crate::record::HISTOGRAMS_FILE), message })
+/// Values in µs with their counts: a second of one tag holds some tens of them in 23 000 places.
+type Recorded = [(u64, u64)];
+
+/// Reads the log once: the measured seconds merged, and all of them in columns.
+fn read_latencies(
+    run: &RunDir,
+    measured: &BTreeSet<u32>,
+    load_s: u32,
+) -> Result<(Latencies, Spread), ReportError> {
+    let (mut found, mut spread) = (Latencies::default(), Spread::new(load_s));
+    let mut misfit = None;
+    let mut recorded = Vec::new();
+    read_histograms(run.path(), |interval| {
+        recorded.clear();
+        let values = interval.histogram.iter_recorded();
+        recorded.extend(values.map(|value| (value.value_iterated_to(), value.count_at_value())));
+        // Intervals begin with a second, give or take the writer's own lateness.
+        let second = interval.start.as_secs_f64().round();
+        if second < f64::from(u32::MAX) {
+            spread.add(second as u32, &interval.tag, &recorded);
+            if measured.contains(&(second as u32)) {
+                misfit = misfit.take().or(found.add(&interval.tag, &recorded).err());
             }
         }
+    })?;
+    match misfit {
+        None => Ok((found, spread)),
+        Some(message) => Err(ReportError::Format { path: run.file(crate::record::HISTOGRAMS_FILE), message }),
     }
+}
 
-    fn add(&mut self, tag: &str, histogram: &Histogram<u64>) -> Result<(), String> {
+impl Latencies {
+    fn add(&mut self, tag: &str, recorded: &Recorded) -> Result<(), String> {
         let (into, all) = match tag {
             TAG_READ => (&mut self.reads, None),
             TAG_WRITE => (&mut self.writes, None),
@@ -206,18 +224,13 @@ impl Latencies {
                 (self.by_interaction.get_mut(name).expect("just inserted"), Some(&mut self.all))
             }
         };
-        merge(into, histogram)?;
-        all.map_or(Ok(()), |all| merge(all, histogram))
+        merge(into, recorded)?;
+        all.map_or(Ok(()), |all| merge(all, recorded))
     }
 }
 
-/// Adds one second to a whole, value by value: a second holds some tens of them in 23 000 places. Optimised code goes through
-/// all places just as fast; a debug build takes half the time this way.
-fn merge(into: &mut Histogram<u64>, second: &Histogram<u64>) -> Result<(), String> {
-    for value in second.iter_recorded() {
-        into.record_n(value.value_iterated_to(), value.count_at_value()).map_err(|e| e.to_string())?;
-    }
-    Ok(())
+fn merge(into: &mut Histogram<u64>, recorded: &Recorded) -> Result<(), String> {
+    recorded.iter().try_for_each(|(value, count)| into.record_n(*value, *count)).map_err(|e| e.to_string())
 }
 
 fn measured_seconds(seconds: &[SecondRow]) -> BTreeSet<u32> {

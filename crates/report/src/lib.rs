@@ -13,6 +13,7 @@ pub mod png;
 pub mod record;
 mod render;
 pub mod run_dir;
+pub mod spread;
 pub mod statistics;
 pub mod summary;
 pub mod text;

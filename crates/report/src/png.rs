@@ -1,19 +1,15 @@
 //! SVG → PNG with the fonts in the program: the same picture on every machine, none of its fonts needed.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{Options, Tree, fontdb},
 };
 
-use crate::{
-    ReportError,
-    plot::{HEIGHT, Picture, WIDTH},
-    record::replace,
-};
+use crate::{ReportError, plot::Picture};
 
-/// Pixels of the file for each of the drawing: 1600 × 900 of 1200 × 675.
+/// Pixels of the file for each of the drawing: a slide of 1200 × 675 becomes 1600 × 900.
 const ZOOM: f32 = 4.0 / 3.0;
 
 static REGULAR: &[u8] = include_bytes!("../assets/DejaVuSans.ttf");
@@ -50,14 +46,10 @@ impl Painter {
         let failed =
             |message: String| ReportError::Draw { picture: format!("{}.png", picture.name), message };
         let tree = Tree::from_str(&picture.svg, &self.options).map_err(|e| failed(e.to_string()))?;
-        let (width, height) = ((WIDTH as f32 * ZOOM).round() as u32, (HEIGHT as f32 * ZOOM).round() as u32);
+        let [width, height] =
+            [tree.size().width(), tree.size().height()].map(|side| (side * ZOOM).round() as u32);
         let mut pixels = Pixmap::new(width, height).ok_or_else(|| failed("no room for it".to_owned()))?;
         resvg::render(&tree, Transform::from_scale(ZOOM, ZOOM), &mut pixels.as_mut());
         pixels.encode_png().map_err(|e| failed(e.to_string()))
-    }
-
-    /// Writes the picture as a PNG file.
-    pub fn write(&self, picture: &Picture, path: &Path) -> Result<(), ReportError> {
-        replace(path, &self.paint(picture)?)
     }
 }

@@ -1,21 +1,12 @@
 //! The pictures of a run, from its folder alone, for people to look at and to wait for.
 
 mod fixture;
+#[path = "fixture/hour.rs"]
+mod hour;
 
 use std::{fs, path::Path};
 
-use report::{
-    RunDir,
-    folder::Folder,
-    plot,
-    record::{
-        ErrorRow, EventRow, FineRow, GeneratorRow, HISTOGRAMS_FILE, NodeRow, Row, SecondRow, read_table,
-        write_table,
-    },
-};
-
-/// How often the fixture's 100 s are repeated for an hour.
-const TIMES: u32 = 36;
+use report::{RunDir, folder::Folder, plot, record::HISTOGRAMS_FILE};
 
 #[test]
 #[ignore = "draws the fixture run into REPORT_FIXTURE_OUT, for people to look at"]
@@ -36,7 +27,8 @@ fn an_hour_is_read_and_drawn() {
     let out = std::env::var("REPORT_HOUR_OUT").map_or(folder.path().to_owned(), Into::into);
     fs::create_dir_all(&out).expect("a folder");
     fixture::write(&out);
-    stretch(&out);
+    hour::stretch(&out);
+    stretch_histograms(&out);
     let run = RunDir::open(&out).expect("a run");
     let began = std::time::SystemTime::now();
     let passed = || began.elapsed().expect("a clock that goes forward").as_secs_f64();
@@ -49,21 +41,15 @@ fn an_hour_is_read_and_drawn() {
         println!("{}: {} KiB", picture.name, picture.svg.len() / 1024);
         assert!(picture.svg.len() < 400 * 1024, "{} grows with the run", picture.name);
     }
-    assert_eq!(summary.load_s, TIMES * fixture::LENGTH);
+    assert_eq!(summary.load_s, hour::LENGTH);
 }
 
-/// Repeats every row of a folder until an hour is full; events only every tenth time.
-fn stretch(folder: &Path) {
-    repeat(folder, 1, |row: &mut SecondRow, by| row.second += by);
-    repeat(folder, 1, |row: &mut NodeRow, by| row.second += by);
-    repeat(folder, 1, |row: &mut GeneratorRow, by| row.second += by);
-    repeat(folder, 1, |row: &mut ErrorRow, by| row.second += by);
-    repeat(folder, 1, |row: &mut FineRow, by| row.ms += u64::from(by) * 1000);
-    repeat(folder, 10, |row: &mut EventRow, by| row.second += f64::from(by));
+/// Repeats the histograms until an hour is full.
+fn stretch_histograms(folder: &Path) {
     let path = folder.join(HISTOGRAMS_FILE);
     let once = fs::read_to_string(&path).expect("a log");
     let mut log = once.clone();
-    for by in (1..TIMES).map(|time| time * fixture::LENGTH) {
+    for by in (1..hour::TIMES).map(|time| time * fixture::LENGTH) {
         for line in once.lines().filter(|line| line.starts_with("Tag=")) {
             let parts: Vec<&str> = line.splitn(3, ',').collect();
             let start: f64 = parts[1].parse().expect("a start");
@@ -71,19 +57,4 @@ fn stretch(folder: &Path) {
         }
     }
     fs::write(path, log).expect("written");
-}
-
-fn repeat<R: Row + Clone + serde::de::DeserializeOwned>(
-    folder: &Path,
-    every: u32,
-    shift: impl Fn(&mut R, u32),
-) {
-    let once: Vec<R> = read_table(folder).expect("rows");
-    let mut rows = Vec::new();
-    for time in (0..TIMES).filter(|time| time.is_multiple_of(every)) {
-        let mut copy = once.clone();
-        copy.iter_mut().for_each(|row| shift(row, time * fixture::LENGTH));
-        rows.extend(copy);
-    }
-    write_table(folder, &rows).expect("written");
 }

@@ -1,34 +1,43 @@
 //! What the loss of a node costs, over many losses: so many kills under 60 sessions that never think, in runs of ten.
 //!
-//! `cargo build --release -p tpcw && cargo run --release -p tpcw --example kills -- primary 100` (or `replica 100`). Ten kills
+//! `cargo build --release -p tpcw && cargo run --release -p tpcw --example kills -- primary 100` (or `replica 100`; with `60 pause`
+//! or `60 partition` behind it: sessions, and how else the node is lost; and `ask` behind that: `failover.outcomes`). Ten kills
 //! take about a minute and a half. Prints the distribution of the figures and what the audits found; ends with 1 if an order
 //! was lost or doubled, nodes differ, or, with replicas, a browser saw a failure.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to people on a terminal")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+mod runner;
+
+use std::path::Path;
+use std::process::ExitCode;
 
 use serde_json::Value;
 
 const PER_RUN: u32 = 10;
-/// Seconds between two kills, and how long the node stays away.
-const EVERY: u32 = 8;
-const AWAY: u32 = 2;
+/// The ways a node can be lost, each with the seconds between two losses and how long the node stays away: long enough
+/// that silence is noticed.
+const WAYS: [(&str, u32, u32); 3] = [("kill", 8, 2), ("pause", 12, 6), ("partition", 12, 6)];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let node = words.first().map_or("primary", String::as_str);
     let kills: u32 = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(100);
     let sessions: u32 = words.get(2).and_then(|word| word.parse().ok()).unwrap_or(60);
-    if !["primary", "replica"].contains(&node) || kills == 0 {
-        eprintln!("kills: primary or replica, then how many kills, then how many sessions");
+    let way = words.get(3).map_or("kill", String::as_str);
+    let outcomes = words.get(4).map_or("tell", String::as_str);
+    let known = WAYS.iter().find(|(name, _, _)| *name == way).copied();
+    let sound = ["primary", "replica"].contains(&node) && ["tell", "ask"].contains(&outcomes) && kills > 0;
+    let (true, Some(way)) = (sound, known) else {
+        eprintln!(
+            "kills: primary or replica, how many, how many sessions, then kill, pause or partition, then tell or ask"
+        );
         return ExitCode::from(2);
-    }
+    };
     let folder = std::env::temp_dir().join(format!("tpcw-kills-{}", std::process::id()));
     let mut found = Found::default();
     for run in 1..=kills.div_ceil(PER_RUN) {
         let wanted = PER_RUN.min(kills - (run - 1) * PER_RUN);
-        match one_run(&folder, node, run, wanted, sessions) {
+        match one_run(&folder, &text(node, wanted, sessions, way, outcomes), run) {
             Ok(summary) => found.take(&summary),
             Err(error) => {
                 eprintln!("run {run}: {error}");
@@ -37,46 +46,41 @@ fn main() -> ExitCode {
         }
         println!("run {run}: {} kills so far", found.kills);
     }
-    found.print(node);
-    let _ = std::fs::remove_dir_all(&folder);
+    found.print(way.0, node);
     let failed = found.harm > 0 || found.broken > 0 || (node == "replica" && found.errors > 0);
+    if failed {
+        println!("the runs are in {}", folder.display());
+    } else {
+        let _ = std::fs::remove_dir_all(&folder);
+    }
     ExitCode::from(u8::from(failed))
 }
 
-/// One run of the program itself, with its audit.
-fn one_run(folder: &Path, node: &str, run: u32, kills: u32, sessions: u32) -> Result<Value, String> {
+/// One run of a workload.
+fn one_run(folder: &Path, workload_text: &str, run: u32) -> Result<Value, String> {
     std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let workload = folder.join("kills.toml");
-    std::fs::write(&workload, text(node, kills, sessions)).map_err(|error| error.to_string())?;
-    let out = folder.join(format!("run-{run}"));
-    let (workload, out_word) = (workload.to_string_lossy(), out.to_string_lossy());
-    let seed = run.to_string();
-    let words = ["run", &*workload, "--seed", &seed, "--out", &*out_word, "--quiet"];
-    let status = Command::new(program()?).args(words).status().map_err(|error| error.to_string())?;
-    let text = std::fs::read_to_string(out.join("summary.json"))
-        .map_err(|error| format!("{status}, and no summary: {error}"))?;
-    serde_json::from_str(&text).map_err(|error| error.to_string())
+    std::fs::write(&workload, workload_text).map_err(|error| error.to_string())?;
+    runner::run(&workload.to_string_lossy(), run.into(), &folder.join(format!("run-{run}")))
 }
 
-/// The program beside this example's folder, of the same build.
-fn program() -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let beside = own.parent().and_then(Path::parent).map(|folder| folder.join("tpcw"));
-    let found = beside.filter(|path| path.is_file());
-    found.ok_or_else(|| "build the program first: cargo build --release -p tpcw".to_owned())
-}
-
-fn text(node: &str, kills: u32, sessions: u32) -> String {
+fn text(
+    node: &str,
+    kills: u32,
+    sessions: u32,
+    (way, every, away): (&str, u32, u32),
+    outcomes: &str,
+) -> String {
     let mut text = format!(
-        "description = \"{kills} times the {node} killed\"\npopulation = 5\n[load]\nmix = \"ordering\"\nsessions = {sessions}\n\
+        "description = \"{kills} times the {node} lost by {way}\"\npopulation = 5\n[load]\nmix = \"ordering\"\nsessions = {sessions}\n\
          think_time = \"0ms\"\n[[load.phase]]\nname = \"measure\"\nkind = \"measure\"\nseconds = {}\n\
-         [balancer.elastic]\nautomatic = false\n",
-        10 + kills * EVERY
+         [balancer.elastic]\nautomatic = false\n[balancer.failover]\noutcomes = \"{outcomes}\"\n",
+        10 + kills * every
     );
     for kill in 0..kills {
-        let at = 5 + kill * EVERY;
+        let at = 5 + kill * every;
         text += &format!(
-            "[[load.event]]\nat = {at}\naction = \"kill\"\nnode = \"{node}\"\nheal_after = {AWAY}\n"
+            "[[load.event]]\nat = {at}\naction = \"{way}\"\nnode = \"{node}\"\nheal_after = {away}\n"
         );
     }
     text
@@ -87,6 +91,7 @@ fn text(node: &str, kills: u32, sessions: u32) -> String {
 struct Found {
     kills: usize,
     detected: Vec<f64>,
+    promoted: Vec<f64>,
     writable: Vec<f64>,
     unavailable: Vec<f64>,
     recovered: Vec<f64>,
@@ -101,8 +106,12 @@ struct Found {
 impl Found {
     fn take(&mut self, summary: &Value) {
         let events = summary["events"].as_array().cloned().unwrap_or_default();
-        for event in events.iter().filter(|event| event["kind"] == "fault_injected") {
+        let second = |event: &Value| event["second"].as_f64().unwrap_or_default();
+        for (at, event) in events.iter().enumerate().filter(|(_, event)| event["kind"] == "fault_injected") {
             self.kills += 1;
+            let next = events[at + 1..].iter().take_while(|event| event["kind"] != "fault_injected");
+            let promotion = next.into_iter().find(|event| event["kind"] == "promoted");
+            self.promoted.extend(promotion.map(|promotion| (second(promotion) - second(event)) * 1e3));
             for (figure, all) in [
                 ("detected_ms", &mut self.detected),
                 ("writable_ms", &mut self.writable),
@@ -123,14 +132,15 @@ impl Found {
         self.broken += u32::from(audit.is_null());
     }
 
-    fn print(&mut self, node: &str) {
-        println!("\n{} kills of the {node}", self.kills);
+    fn print(&mut self, way: &str, node: &str) {
+        println!("\n{} times the {node} lost by {way}", self.kills);
         println!(
             "{:<16} {:>6} {:>9} {:>9} {:>9} {:>9}",
             "figure", "known", "median", "p90", "p99", "longest"
         );
         for (name, all) in [
             ("detected_ms", &mut self.detected),
+            ("promoted_ms", &mut self.promoted),
             ("writable_ms", &mut self.writable),
             ("unavailable_ms", &mut self.unavailable),
             ("recovered_90_ms", &mut self.recovered),

@@ -1,10 +1,10 @@
-//! What a schedule (or a person) may ask of a local cluster: scaling goes to the balancer, faults to the nodes' processes.
+//! What a schedule (or a person) may ask of a local cluster: scaling goes to the balancer's admin API, as everybody's, faults to
+//! the nodes' processes.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use balancer::request::Action as Topology;
 use balancer::telemetry::LatencySnapshot;
 use balancer::view::{ClusterView, NodeView};
 use cluster::{LocalCluster, LocalNode, NodeId};
@@ -15,6 +15,7 @@ use emulator::fault::{BALANCER, Peer, Way};
 use futures_util::future::BoxFuture;
 use mysql_async::OptsBuilder;
 
+use crate::api::Api;
 use crate::front::Front;
 use crate::provider::Provider;
 
@@ -42,13 +43,23 @@ impl LocalControl {
 
     async fn carry_out(&self, action: Action) -> Result<Done, ControlError> {
         match action {
-            Action::ScaleOut => match self.request(Topology::ScaleOut(None)) {
+            Action::ScaleOut => match self.scale("out").await {
                 Err(_) if self.provider.order(self.cause) => {
                     Ok(Done { node: String::new(), detail: "a node is copied first".to_owned() })
                 }
                 asked => asked,
             },
-            Action::ScaleIn => self.request(Topology::ScaleIn(None)),
+            Action::ScaleIn => self.scale("in").await,
+            Action::Promote { node } => {
+                let node = self.find(&node)?.to_string();
+                self.tell("POST", &format!("/nodes/{node}/promote?cause={}", self.cause), "").await?;
+                Ok(Done { node, detail: String::new() })
+            }
+            Action::Strategy { name } => {
+                let body = serde_json::json!({ "strategy": name }).to_string();
+                self.tell("PUT", "/strategy", &body).await?;
+                Ok(Done::default())
+            }
             Action::Fault { node, fault: Fault::KillBalancer } if is_balancer(&node) => {
                 let done = of_balancer(self.front.kill().await)?;
                 self.has_struck(NodeId::new(BALANCER));
@@ -64,9 +75,15 @@ impl LocalControl {
         }
     }
 
-    fn request(&self, action: Topology) -> Result<Done, ControlError> {
-        self.front.handle().ask(action, self.cause).map_err(words)?;
+    async fn scale(&self, direction: &str) -> Result<Done, ControlError> {
+        self.tell("POST", &format!("/scale/{direction}?cause={}", self.cause), "").await?;
         Ok(Done::default())
+    }
+
+    async fn tell(&self, method: &str, path: &str, body: &str) -> Result<(), ControlError> {
+        let admin = self.front.admin_address().ok_or_else(|| words("the balancer has no admin API"))?;
+        let told = Api::new(admin).ask(method, path, body).await;
+        told.map(drop).map_err(|failure| words(failure.message))
     }
 
     async fn strike(&self, node: NodeId, fault: Fault) -> Result<Done, ControlError> {

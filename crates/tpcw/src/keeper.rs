@@ -229,6 +229,8 @@ fn describe(action: &Action, node: &str, detail: &str) -> String {
     match action {
         Action::ScaleOut => "scale-out requested".to_owned(),
         Action::ScaleIn => "scale-in requested".to_owned(),
+        Action::Promote { .. } => format!("{node}: promotion requested"),
+        Action::Strategy { name } => format!("reads are spread by {name}"),
         Action::Fault { .. } | Action::Heal { .. } => format!("{node}: {detail}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use balancer::view::Strategy;
 use bookstore::{Mix, Scale};
 use emulator::control::{Action, Fault};
 use emulator::load::Arrivals;
@@ -16,7 +17,7 @@ use crate::failure::{Failure, Outcome};
 use crate::place;
 
 /// The workloads that are built into the program, by name.
-const BUILT_IN: [(&str, &str); 10] = [
+const BUILT_IN: [(&str, &str); 14] = [
     ("elastic", include_str!("../../../workloads/elastic.toml")),
     ("smoke", include_str!("../../../workloads/smoke.toml")),
     ("browsing", include_str!("../../../workloads/browsing.toml")),
@@ -25,6 +26,10 @@ const BUILT_IN: [(&str, &str); 10] = [
     ("chaos", include_str!("../../../workloads/chaos.toml")),
     ("failover", include_str!("../../../workloads/failover.toml")),
     ("scale-out-in", include_str!("../../../workloads/scale-out-in.toml")),
+    ("growth", include_str!("../../../workloads/growth.toml")),
+    ("switchover", include_str!("../../../workloads/switchover.toml")),
+    ("saturation", include_str!("../../../workloads/saturation.toml")),
+    ("strategies", include_str!("../../../workloads/strategies.toml")),
     ("open", include_str!("../../../workloads/open.toml")),
     ("crowd", include_str!("../../../workloads/crowd.toml")),
 ];
@@ -213,6 +218,16 @@ fn check(workload: &Workload, place: impl Fn(&str) -> Option<String>) -> Result<
     {
         if count > 16 {
             add(&format!("cluster.{key}"), format!("cluster.{key} = {count}: allowed is 0 to 16"));
+        }
+    }
+    for (number, event) in workload.load.events.iter().enumerate() {
+        if let Ok(Action::Strategy { name }) = event.request()
+            && !Strategy::ALL.iter().any(|known| known.as_str() == name)
+        {
+            let known = Strategy::ALL.map(Strategy::as_str).join(", ");
+            let path = format!("load.event.{number}.with");
+            let key = format!("load.event {} (strategy): with", number + 1);
+            add(&path, format!("{key}: there is no strategy `{name}`; allowed: {known}"));
         }
     }
     for message in workload.load.check().err().unwrap_or_default() {

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `GET /status`, `/nodes`, `/events?after=N`, `/settings` | see [`api`] |
 //! | `GET /sessions` (`?pinned=true&limit=N`) | who is there, and what pins whom |
-//! | `POST /nodes/{node}/enable`, `disable`, `drain`, `promote` | 202 when taken |
-//! | `POST /scale/out`, `/scale/in` (`?node=NAME`) | 202 when taken |
+//! | `POST /nodes/{node}/enable`, `disable`, `drain`, `promote` (`?cause=WORDS`) | 202 when taken |
+//! | `POST /scale/out`, `/scale/in` (`?node=NAME&cause=WORDS`) | 202 when taken |
 //! | `GET`, `PUT /strategy`; `GET`, `PUT /elastic` | settings that may change |
 //! | `POST /tls/reload` | certificates are read again |
 //! | `GET /events/stream` (`?after=N`) | events as they happen (server-sent events) |
@@ -48,8 +48,10 @@ use crate::control::{Handle, Refusal};
 use crate::request::Action;
 use crate::view::Strategy;
 
-/// What an operator's requests are caused by, in the events.
+/// What an operator's requests are caused by, in the events, where they say nothing else.
 const CAUSE: &str = "admin API";
+/// A cause that is told may be so long.
+const CAUSE_LONGEST: usize = 64;
 
 /// A request's body may be so long, in bytes; the longest that makes sense has a few hundred.
 pub const BODY: usize = 16 << 10;
@@ -164,9 +166,9 @@ impl IntoResponse for Refusal {
 
 const NOTHING: [&str; 0] = [];
 
-fn taken(handle: &Handle, action: Action) -> Result<Response, Refusal> {
+fn taken(handle: &Handle, action: Action, cause: &str) -> Result<Response, Refusal> {
     let words = format!("{action:?}");
-    handle.ask(action, CAUSE)?;
+    handle.ask(action, cause)?;
     Ok((StatusCode::ACCEPTED, Json(Taken { taken: words })).into_response())
 }
 
@@ -210,10 +212,40 @@ async fn sessions(
     }
 }
 
-async fn act(State(handle): State<Handle>, path: Result<Path<(String, String)>, PathRejection>) -> Response {
+/// What is said of a request beside its path.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    cause: Option<String>,
+}
+
+/// What the events will give as the cause; nothing: what was told is not a word or a few.
+fn cause(told: Option<String>) -> Option<String> {
+    let Some(told) = told else { return Some(CAUSE.to_owned()) };
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_.:/#".contains(c);
+    let sound = (1..=CAUSE_LONGEST).contains(&told.len()) && told.chars().all(plain);
+    sound.then_some(told)
+}
+
+fn no_cause() -> Response {
+    problem(StatusCode::BAD_REQUEST, "this is no cause", [ALLOWED_CAUSE])
+}
+
+const ALLOWED_CAUSE: &str = "cause=<1 to 64 letters, digits, blanks or -_.:/#>";
+
+async fn act(
+    State(handle): State<Handle>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    query: Result<Query<Said>, QueryRejection>,
+) -> Response {
     let (node, action) = match path {
         Ok(Path(path)) => path,
         Err(error) => return problem(StatusCode::BAD_REQUEST, error.body_text(), PATHS),
+    };
+    let cause = match query.map(|Query(said)| cause(said.cause)) {
+        Ok(Some(cause)) => cause,
+        Ok(None) => return no_cause(),
+        Err(error) => return problem(StatusCode::BAD_REQUEST, error.body_text(), [ALLOWED_CAUSE]),
     };
     let node = NodeId::new(node);
     let action = match action.as_str() {
@@ -226,13 +258,14 @@ async fn act(State(handle): State<Handle>, path: Result<Path<(String, String)>, 
             return problem(StatusCode::NOT_FOUND, error, ["enable", "disable", "drain", "promote"]);
         }
     };
-    taken(&handle, action).into_response()
+    taken(&handle, action, &cause).into_response()
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Which {
     node: Option<String>,
+    cause: Option<String>,
 }
 
 async fn scale(
@@ -244,10 +277,12 @@ async fn scale(
         Ok(Path(direction)) => direction,
         Err(error) => return problem(StatusCode::BAD_REQUEST, error.body_text(), PATHS),
     };
-    let node = match query {
-        Ok(Query(Which { node })) => node.map(NodeId::new),
+    let (node, cause) = match query.map(|Query(which)| (which.node, cause(which.cause))) {
+        Ok((node, Some(cause))) => (node.map(NodeId::new), cause),
+        Ok((_, None)) => return no_cause(),
         Err(error) => {
-            return problem(StatusCode::BAD_REQUEST, error.body_text(), ["node=<name of a node>"]);
+            let allowed = ["node=<name of a node>", ALLOWED_CAUSE];
+            return problem(StatusCode::BAD_REQUEST, error.body_text(), allowed);
         }
     };
     let action = match direction.as_str() {
@@ -257,7 +292,7 @@ async fn scale(
             return problem(StatusCode::NOT_FOUND, format!("there is no direction `{other}`"), ["out", "in"]);
         }
     };
-    taken(&handle, action).into_response()
+    taken(&handle, action, &cause).into_response()
 }
 
 async fn strategy(State(handle): State<Handle>) -> Json<StrategyBody> {

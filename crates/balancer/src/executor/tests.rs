@@ -158,7 +158,7 @@ async fn a_former_primary_that_was_switched_off_open_does_not_keep_the_balancer_
 #[tokio::test(start_paused = true)]
 async fn a_slow_primary_is_not_replaced() {
     let mut stage = Story::new(3, 0, 6, |_| {}).await;
-    stage.world.lock().nodes[0].slow_ms = 400;
+    stage.world.lock().nodes[0].slow_ms = crate::config::Health::default().timeout_ms - 50;
     stage.pass(20_000 * MS, 10 * MS).await;
     assert_eq!((stage.primary(), stage.kinds()), (Some(0), vec![]));
 }

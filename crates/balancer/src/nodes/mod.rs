@@ -52,8 +52,8 @@ impl Facts {
     pub fn stopped(&self) -> Option<String> {
         match &self.following {
             None => Some("it follows nobody".to_owned()),
-            Some(f) if !f.applying => Some(format!("it does not apply what it receives: {}", f.error)),
-            Some(f) if f.receiving == Receiving::Stopped => Some(format!("it does not receive: {}", f.error)),
+            Some(f) if !f.applying => Some(f.because("it does not apply what it receives")),
+            Some(f) if f.receiving == Receiving::Stopped => Some(f.because("it does not receive")),
             Some(_) => None,
         }
     }
@@ -74,6 +74,17 @@ pub struct Following {
     pub error: String,
     /// The source says that this node has transactions which the source has not.
     pub diverged: bool,
+}
+
+impl Following {
+    /// What does not work, with the node's reason where it gives one.
+    fn because(&self, what: &str) -> String {
+        if self.error.is_empty() {
+            format!("{what}, and tells no error")
+        } else {
+            format!("{what}: {}", self.error)
+        }
+    }
 }
 
 /// The receiving half of replication.

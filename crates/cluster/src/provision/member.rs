@@ -183,9 +183,7 @@ impl Member {
         let end = Instant::now() + STATEMENT_LIMIT;
         loop {
             match Admin::connect(self.server, &self.shared.accounts.operator, STATEMENT_LIMIT).await {
-                Err(error)
-                    if turned_away(&error) && self.life().crowd.is_some() && Instant::now() < end =>
-                {
+                Err(error) if turned_away(&error) && self.life().crowd.is_some() && Instant::now() < end => {
                     sleep(PLACE_LOOK).await;
                 }
                 connected => return Ok(connected?),

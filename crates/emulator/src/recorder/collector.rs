@@ -13,12 +13,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::events::EventLog;
-use super::files::{Files, Frame};
+use super::files::{Files, Frame, mean, quantile};
 use super::nodes::NodeWatch;
 use super::slice::Slice;
 use super::tally::Tally;
 use crate::metrics::{Metrics, Moment};
-use crate::run::{Live, RunError};
+use crate::run::{Live, RunError, SoFar};
 use crate::schedule::warm_up::WarmUpWatch;
 use crate::schedule::{PhaseKind, Plan};
 use crate::session::Crew;
@@ -53,6 +53,8 @@ pub(crate) struct Collector<T> {
     /// On the heap, as are the totals: they are moved about with the task that gathers.
     sum: Box<Slice>,
     totals: Box<Totals>,
+    /// Seconds of the measurement interval that are over.
+    measured_s: u32,
 }
 
 /// What a collector is made of.
@@ -71,10 +73,23 @@ pub(crate) struct Parts<T> {
 impl<T> Collector<T> {
     pub(crate) fn new(parts: Parts<T>) -> Self {
         let Parts { crew, tallies, plan, files, nodes, events, ended, progress, metrics } = parts;
-        let totals =
-            Box::new(Totals { measured: Slice::new(), whole: Slice::new(), after_end: 0, warm_up: None });
-        let (sum, warm_up) = (Box::new(Slice::new()), WarmUpWatch::of(&plan));
-        Self { crew, tallies, plan, files, nodes, events, ended, progress, warm_up, metrics, sum, totals }
+        let warm_up = WarmUpWatch::of(&plan);
+        let totals = Totals { measured: Slice::new(), whole: Slice::new(), after_end: 0, warm_up: None };
+        Self {
+            crew,
+            tallies,
+            plan,
+            files,
+            nodes,
+            events,
+            ended,
+            progress,
+            warm_up,
+            metrics,
+            sum: Box::new(Slice::new()),
+            totals: Box::new(totals),
+            measured_s: 0,
+        }
     }
 
     /// Gathers until `done`, then what is left.
@@ -121,14 +136,15 @@ impl<T> Collector<T> {
         if let Some(metrics) = &self.metrics {
             metrics.second(self.moment(frame, &row), &self.sum);
         }
-        self.show(frame, &row, nodes);
         if let Some(watch) = &mut self.warm_up {
             watch.second(frame.second, row.interactions, row.p90_ms);
             self.totals.warm_up = watch.ended(frame.second + 1);
         }
         if frame.measured {
             self.totals.measured.merge(&self.sum);
+            self.measured_s += 1;
         }
+        self.show(frame, &row, nodes);
         Ok(())
     }
 
@@ -191,9 +207,25 @@ impl<T> Collector<T> {
             total_interactions: interactions + row.interactions,
             total_errors: errors + row.errors,
             orders: self.crew.ledger.acknowledged(),
+            so_far: self.so_far(),
             nodes,
             events: self.events.recent(),
         });
+    }
+
+    fn so_far(&self) -> SoFar {
+        let measured = &self.totals.measured;
+        let pages = measured.all_pages();
+        SoFar {
+            seconds: self.measured_s,
+            interactions: pages.len(),
+            errors: measured.failures(),
+            p50_ms: quantile(&pages, 0.5),
+            p90_ms: quantile(&pages, 0.9),
+            p99_ms: quantile(&pages, 0.99),
+            reads: measured.reads.len(),
+            read_mean_ms: mean(&measured.reads),
+        }
     }
 
     /// What others could not write ends the run here.

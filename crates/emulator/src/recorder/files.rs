@@ -106,7 +106,7 @@ fn ms(us: u64) -> f64 {
 }
 
 /// A quantile in ms; 0 of nothing.
-fn quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+pub(super) fn quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
     if histogram.is_empty() { 0.0 } else { ms(histogram.value_at_quantile(quantile)) }
 }
 
@@ -114,7 +114,7 @@ fn max(histogram: &Histogram<u64>) -> f64 {
     if histogram.is_empty() { 0.0 } else { ms(histogram.max()) }
 }
 
-fn mean(histogram: &Histogram<u64>) -> f64 {
+pub(super) fn mean(histogram: &Histogram<u64>) -> f64 {
     histogram.mean() / 1000.0
 }
 

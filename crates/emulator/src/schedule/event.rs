@@ -14,11 +14,11 @@ pub struct Event {
     pub at: f64,
     /// What.
     pub action: EventAction,
-    /// Which node: `primary`, `replica`, `last` (the one that the last fault struck) or a name. For scaling none; for
-    /// `heal` (and its other names `restart` and `continue`) it is `last` unless said otherwise.
+    /// Which node: `primary`, `replica`, `last` (the one that the last fault struck) or a name. For scaling and strategies none;
+    /// for `heal` (and its other names `restart` and `continue`) it is `last` unless said otherwise, for `promote` `replica`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// What follows a fault's name, such as `"50ms 10ms"` for `delay` or `"balancer in"` for `partition`.
+    /// What follows a fault's name, such as `"50ms 10ms"` for `delay` or `"balancer in"` for `partition`; a strategy's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<String>,
     /// The node is healed so many seconds after the fault, whatever else was done to it.
@@ -35,6 +35,10 @@ pub enum EventAction {
     ScaleOut,
     /// Take one away.
     ScaleIn,
+    /// Make another node the primary, as planned.
+    Promote,
+    /// Spread reads in another way.
+    Strategy,
     /// Undo whatever was done to a node.
     Heal,
     /// The same, said of a killed node.
@@ -85,6 +89,8 @@ impl EventAction {
         match self {
             Self::ScaleOut => "scale_out",
             Self::ScaleIn => "scale_in",
+            Self::Promote => "promote",
+            Self::Strategy => "strategy",
             Self::Heal => "heal",
             Self::Restart => "restart",
             Self::Continue => "continue",
@@ -102,8 +108,11 @@ impl Event {
         let node = self.node.as_deref().map(selector);
         let name = self.action.name();
         let fault = EventAction::FAULTS.contains(&self.action);
-        if !fault && (self.with.is_some() || self.heal_after.is_some()) {
-            return Err(format!("{name} is no fault: it takes neither with nor heal_after"));
+        if !fault && self.heal_after.is_some() {
+            return Err(format!("{name} is no fault: it takes no heal_after"));
+        }
+        if !fault && self.action != EventAction::Strategy && self.with.is_some() {
+            return Err(format!("{name} takes no with"));
         }
         if let Some(after) = self.heal_after.filter(|after| !after.is_finite() || *after < 0.0) {
             return Err(format!("heal_after = {after}: allowed is 0 or more seconds"));
@@ -114,6 +123,17 @@ impl Event {
             (EventAction::ScaleOut | EventAction::ScaleIn, Some(_)) => {
                 Err(format!("{name} takes no node: the cluster chooses"))
             }
+            (EventAction::Promote, Some(NodeSelector::Primary)) => {
+                Err(format!("{name} = primary: it is the primary already"))
+            }
+            (EventAction::Promote, node) => {
+                Ok(Action::Promote { node: node.unwrap_or(NodeSelector::Replica) })
+            }
+            (EventAction::Strategy, None) => match &self.with {
+                Some(name) => Ok(Action::Strategy { name: name.clone() }),
+                None => Err(format!("{name} needs its name: with = \"least_latency\"")),
+            },
+            (EventAction::Strategy, Some(_)) => Err(format!("{name} takes no node: it is the balancer's")),
             (EventAction::Heal | EventAction::Restart | EventAction::Continue, node) => {
                 Ok(Action::Heal { node: node.unwrap_or(NodeSelector::Last) })
             }
@@ -200,6 +220,12 @@ mod tests {
                 "at = 1\naction = 'continue'\nnode = 'n1'",
                 Action::Heal { node: NodeSelector::Named("n1".into()) },
             ),
+            ("at = 1\naction = 'promote'", Action::Promote { node: NodeSelector::Replica }),
+            (
+                "at = 1\naction = 'promote'\nnode = 'n3'",
+                Action::Promote { node: NodeSelector::Named("n3".into()) },
+            ),
+            ("at = 1\naction = 'strategy'\nwith = 'random'", Action::Strategy { name: "random".into() }),
         ];
         for (text, expected) in cases {
             assert_eq!(event(text).request(), Ok(expected), "{text}");
@@ -234,6 +260,10 @@ mod tests {
             "at = 1\naction = 'kill'\nnode = 'balancer'",
             "at = 1\naction = 'kill_balancer'\nnode = 'n2'",
             "at = 1\naction = 'scale_in'\nnode = 'n2'",
+            "at = 1\naction = 'promote'\nnode = 'primary'",
+            "at = 1\naction = 'promote'\nwith = 'care'",
+            "at = 1\naction = 'strategy'",
+            "at = 1\naction = 'strategy'\nnode = 'n2'\nwith = 'random'",
         ] {
             assert!(event(text).request().is_err(), "{text}");
         }

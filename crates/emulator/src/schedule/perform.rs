@@ -107,8 +107,9 @@ impl Performer {
 
     fn note(&mut self, action: &Action, done: Done, asked: Instant, cause: &str) {
         match action {
-            Action::Fault { .. } => {
-                self.log.tell(asked, EventKind::FaultInjected, &done.node, cause, &done.detail);
+            Action::Fault { fault, .. } => {
+                let detail = format!("{}: {}", fault.name(), done.detail);
+                self.log.tell(asked, EventKind::FaultInjected, &done.node, cause, &detail);
                 self.broken.insert(done.node.clone());
                 self.last = Some(done.node);
             }
@@ -116,8 +117,9 @@ impl Performer {
                 self.log.tell(Instant::now(), EventKind::FaultHealed, &done.node, cause, &done.detail);
                 self.broken.remove(&done.node);
             }
-            // The cluster itself tells of scaling.
-            Action::ScaleOut | Action::ScaleIn => {}
+            Action::Strategy { name } => self.log.tell(asked, EventKind::StrategySet, "", cause, name),
+            // The cluster itself tells of scaling and of a new primary.
+            Action::ScaleOut | Action::ScaleIn | Action::Promote { .. } => {}
         }
     }
 
@@ -130,7 +132,8 @@ impl Performer {
         match action {
             Action::Fault { node, fault } => Action::Fault { node: named(node), fault },
             Action::Heal { node } => Action::Heal { node: named(node) },
-            scaling => scaling,
+            Action::Promote { node } => Action::Promote { node: named(node) },
+            of_no_node => of_no_node,
         }
     }
 }

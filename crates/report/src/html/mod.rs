@@ -1,15 +1,24 @@
 //! `report.html`: the whole run on one page that needs nothing else, light or dark, on a phone or on paper.
+//!
+//! From the top: whether the figures can be believed and the limits were held, the headline, the run over time, what each event
+//! cost, the interactions, the nodes, servers and generator, errors, consistency, and how to repeat the run. No script.
 
 mod compliance;
-mod tables;
+mod consistency;
+mod events;
+mod headline;
+mod interactions;
+mod intervals;
+mod parts;
+mod repeat;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
     folder::Folder,
-    plot::{Picture, axis::figure, palette::dark_rules},
-    summary::{LatencyMs, Summary, ValidityState, Verdict},
-    text::{audit_words, count, load_words, tenth},
+    plot::{Picture, palette::page_rules},
+    summary::Summary,
+    text::load_words,
 };
 
 /// File name of the page.
@@ -20,6 +29,7 @@ const STYLE: &str = include_str!("page.css");
 /// The page as text; the same folder gives the same bytes.
 pub fn page(folder: &Folder, run: &Summary, pictures: &[Picture]) -> String {
     let title = format!("{}: {}, mix {}", run.workload, load_words(run), run.mix);
+    let parts = sections(folder, run, &Pictures(pictures));
     let body = html! {
         (DOCTYPE)
         html lang="en" {
@@ -28,7 +38,7 @@ pub fn page(folder: &Folder, run: &Summary, pictures: &[Picture]) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                style { (PreEscaped(STYLE)) (PreEscaped(dark_rules())) }
+                style { (PreEscaped(page_rules())) (PreEscaped(STYLE)) }
             }
             body {
                 header {
@@ -36,30 +46,14 @@ pub fn page(folder: &Folder, run: &Summary, pictures: &[Picture]) -> String {
                     p.muted { (folder.manifest.label) @if !folder.manifest.load_started.is_empty() {
                         " · load from " (folder.manifest.load_started) " to " (folder.manifest.load_ended)
                     } }
+                    nav aria-label="sections" { @for part in &parts { a href=(format!("#{}", part.id)) { (part.name) } } }
                 }
                 main {
-                    (verdict(run))
-                    (headline(run))
-                    h2 { "What happened, and what it cost" }
-                    (tables::events(run))
-                    h2 { "Pictures" }
-                    @for picture in pictures { (drawn(picture)) }
-                    h2 { "Interactions" }
-                    (tables::interactions(folder, run))
-                    h2 { "Was it the benchmark's load?" }
-                    (compliance::section(run))
-                    h2 { "Nodes" }
-                    (tables::nodes(run))
-                    h2 { "Errors" }
-                    (tables::errors(run))
-                    h2 { "Audit" }
-                    (tables::audit(folder, run))
-                    h2 { "Limits" }
-                    (tables::thresholds(run))
-                    h2 { "How to repeat it" }
-                    (tables::repeat(folder))
-                    h2 { "How the figures are found" }
-                    (tables::method())
+                    (headline::verdict(run))
+                    (headline::tiles(folder, run))
+                    @for part in &parts {
+                        section id=(part.id) { h2 { (part.title) } (part.body) }
+                    }
                 }
             }
         }
@@ -69,82 +63,81 @@ pub fn page(folder: &Folder, run: &Summary, pictures: &[Picture]) -> String {
     page
 }
 
-fn verdict(run: &Summary) -> Markup {
-    let held = run.thresholds.iter().filter(|t| t.held).count();
-    let of = run.thresholds.len();
+/// A part of the page.
+struct Section {
+    id: &'static str,
+    /// As in the list of parts on top.
+    name: &'static str,
+    title: &'static str,
+    body: Markup,
+}
+
+fn sections(folder: &Folder, run: &Summary, pictures: &Pictures<'_>) -> Vec<Section> {
+    let section = |id, name, title, body| Section { id, name, title, body };
+    vec![
+        section("timeline", "Timeline", "Timeline", timeline(pictures)),
+        section("events", "Events", "What happened, and what it cost", events::table(run)),
+        section("interactions", "Interactions", "Interactions", interactions::body(folder, run, pictures)),
+        section("load", "Load", "Was it the benchmark's load?", compliance::section(run)),
+        section("nodes", "Nodes", "Nodes", parts::nodes(folder, run, pictures)),
+        section("servers", "Servers", "Database servers", parts::servers(folder, pictures)),
+        section("generator", "Generator", "Generator", parts::generator(folder, run, pictures)),
+        section("errors", "Errors", "Errors", parts::errors(folder, run)),
+        section("consistency", "Consistency", "Consistency", consistency::body(folder, run)),
+        section("limits", "Limits", "Limits", headline::thresholds(run)),
+        section("repeat", "Repeat", "How to repeat it", repeat::body(folder, pictures)),
+        section("method", "Method", "How the figures are found", repeat::method()),
+    ]
+}
+
+/// The drawn pictures by name.
+struct Pictures<'a>(&'a [Picture]);
+
+impl Pictures<'_> {
+    /// A picture as a figure; nothing where the folder has no data for it.
+    fn shown(&self, name: &str) -> Option<Markup> {
+        let picture = self.0.iter().find(|picture| picture.name == name)?;
+        Some(html! {
+            figure {
+                // What is wider than a phone scrolls inside itself, by keys as well.
+                div.wide tabindex="0" role="region" aria-label=(picture.title) { (PreEscaped(&picture.svg)) }
+                figcaption { (links(picture)) }
+            }
+        })
+    }
+}
+
+fn links(picture: &Picture) -> Markup {
     html! {
-        section class={ "verdict " (run.verdict.name()) } {
-            p {
-                strong class=(if run.verdict == Verdict::Pass { "good" } else { "bad" }) {
-                    @if run.verdict == Verdict::Pass { "PASS" } @else { "FAIL" }
-                }
-                " · " (held) " of " (of) " limits held"
-            }
-            @for t in run.thresholds.iter().filter(|t| !t.held) {
-                p.bad { (t.name) ": " (t.value.map_or("unknown".to_owned(), figure)) ", limit " (figure(t.limit)) }
-            }
-            p { "Run " strong.small class=(class_of(run.validity.state)) { (run.validity.state.name()) }
-                @if run.validity.reasons.is_empty() { ": nothing speaks against the figures." }
-            }
-            @if !run.validity.reasons.is_empty() {
-                ul.small { @for (state, reason) in run.validity.weighed() {
-                    li { strong class=(class_of(state)) { (state.name()) } ": " (reason) }
-                } }
+        a href=(format!("{}.svg", picture.name)) { "SVG" } " · "
+        a href=(format!("{}.png", picture.name)) { "PNG" } " · "
+        a href=(format!("{}.points.csv", picture.name)) { "points (CSV)" }
+    }
+}
+
+/// A table that scrolls inside itself where it is wider than the page.
+fn scrolled(name: &str, table: Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(name) { (table) } }
+}
+
+fn timeline(pictures: &Pictures<'_>) -> Markup {
+    let slides = ["throughput", "latency", "read_latency", "nodes_serving", "nodes", "resources"];
+    let single: Vec<&Picture> = pictures.0.iter().filter(|p| slides.contains(&p.name)).collect();
+    html! {
+        @match pictures.shown("timeline") {
+            Some(figure) => (figure),
+            None => p.muted { "No second of the load was recorded." },
+        }
+        @if !single.is_empty() {
+            details {
+                summary { "The same as single pictures for slides" }
+                ul.small { @for picture in single { li { (picture.title) ": " (links(picture)) } } }
             }
         }
     }
 }
 
-fn class_of(state: ValidityState) -> &'static str {
-    match state {
-        ValidityState::Valid => "good",
-        ValidityState::Suspect => "warn",
-        ValidityState::Invalid => "bad",
-    }
-}
-
-fn headline(run: &Summary) -> Markup {
-    let l = &run.latency_ms;
-    let errors = run.error_pct().map_or("–".to_owned(), |pct| format!("{} %", figure(pct)));
-    let unavailable: f64 = run.events.iter().filter_map(|e| e.unavailable_ms).sum();
-    let orders =
-        run.audit.as_ref().map_or("not audited".to_owned(), |a| format!("{} / {}", a.lost, a.duplicated));
-    let p99 = |times: &Option<LatencyMs>| {
-        times.as_ref().map_or("–".to_owned(), |t| format!("{} ms", tenth(t.p99)))
-    };
-    let tiles = [
-        (tenth(run.wips), "interactions a second"),
-        (count(run.interactions), "interactions measured"),
-        (format!("{} ms", tenth(l.p50)), "median latency"),
-        (format!("{} ms", tenth(l.p90)), "90 % are faster"),
-        (format!("{} ms", tenth(l.p99)), "99 % are faster"),
-        (p99(&run.service_ms), "99 % when counted from asking"),
-        (p99(&run.lateness_ms), "99 % of wake-ups are less late"),
-        (errors, "of the tries failed"),
-        (format!("{} ms", tenth(run.statements.read_mean_ms)), "mean time of a read"),
-        (format!("{} ms", unavailable.round()), "without any answer, all events"),
-        (orders, "orders lost / duplicated"),
-        (count(run.node_seconds), "node seconds in service"),
-    ];
-    html! {
-        section.tiles aria-label="figures" {
-            @for (value, name) in &tiles { div.tile { b { (value) } span { (name) } } }
-        }
-        p.small.muted { (run.measured_s) " s measured of " (run.load_s) " s of load. Latency counts from when an interaction "
-            "was due to when it was done, its failed tries included. " (audit_words(run)) "." }
-    }
-}
-
-fn drawn(picture: &Picture) -> Markup {
-    html! {
-        figure {
-            (PreEscaped(&picture.svg))
-            figcaption {
-                (picture.title) " · "
-                a href=(format!("{}.svg", picture.name)) { "SVG" } " · "
-                a href=(format!("{}.png", picture.name)) { "PNG" } " · "
-                a href=(format!("{}.points.csv", picture.name)) { "points (CSV)" }
-            }
-        }
-    }
+/// A mark that says whether something was kept.
+fn mark(kept: bool) -> Markup {
+    html! { @if kept { span.good { "✓" } } @else { span.bad { "✗" } } }
 }

@@ -16,6 +16,10 @@ use super::{
 const TICK_SIZE: f64 = 14.0;
 /// Size of the names of axes, in pixels.
 const NAME_SIZE: f64 = 14.0;
+/// Size of the figures on the axes of small panels, in pixels.
+pub const SMALL_SIZE: f64 = 11.5;
+/// Room that a figure needs on such an axis, in pixels.
+const SMALL_STEP: f64 = 17.0;
 /// Figures on an even axis at most.
 const TICKS: usize = 10;
 /// Round parts of a decade.
@@ -74,6 +78,21 @@ impl Scale {
         self.low
     }
 
+    /// Values with a figure where an axis is short: at most so many, round ones first.
+    pub fn few_ticks(&self, most: usize) -> Vec<f64> {
+        if !self.log {
+            return RangedCoordf64::from(self.low..self.high).key_points(most.max(2));
+        }
+        let all = self.decade_ticks(&ROUND);
+        let decades = self.decade_ticks(&[1.0]);
+        let stride = decades.len().div_ceil(most.max(1)).max(1);
+        if all.len() <= most || decades.is_empty() {
+            all
+        } else {
+            decades.into_iter().step_by(stride).collect()
+        }
+    }
+
     /// Values with a figure.
     pub fn ticks(&self) -> Vec<f64> {
         if self.log { self.log_ticks() } else { even_ticks(self.low..self.high) }
@@ -82,7 +101,11 @@ impl Scale {
     /// 1, 2 and 5 of each decade, or the decades alone when there are many; plotters offers decades or all nine parts of them.
     fn log_ticks(&self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
-        let factors: &[f64] = if decades > 3.5 { &[1.0] } else { &ROUND };
+        self.decade_ticks(if decades > 3.5 { &[1.0] } else { &ROUND })
+    }
+
+    /// These parts of each decade.
+    fn decade_ticks(&self, factors: &[f64]) -> Vec<f64> {
         let first = exponent(self.low);
         (first..first + 12)
             .flat_map(|exponent| factors.iter().map(move |f| f * 10f64.powi(exponent)))
@@ -165,6 +188,16 @@ impl Panel {
         canvas.text_turned(x, (self.top + self.bottom) / 2.0, name, style, FontTransform::Rotate270);
     }
 
+    /// Lines across with small figures, as many as the height has room for, and no name: that stands above the panel.
+    pub fn small_axis(&self, canvas: &mut Canvas, scale: &Scale) {
+        for tick in scale.few_ticks((self.height() / SMALL_STEP) as usize) {
+            let y = scale.at(tick);
+            canvas.line((self.left, y), (self.right, y), Stroke::new(Colour::Grid, 1.0));
+            let style = Type::new(SMALL_SIZE, Colour::Muted).at(HPos::Right);
+            canvas.text(self.left - 6.0, y + 4.0, &figure(tick), style);
+        }
+    }
+
     /// Figures and name of an axis on the right.
     pub fn right_axis(&self, canvas: &mut Canvas, scale: &Scale, name: &str, colour: Colour) {
         for tick in scale.ticks() {
@@ -204,8 +237,11 @@ impl Panel {
     }
 }
 
-/// A figure on an axis: no more decimals than it needs, thousands parted.
+/// A figure: no more decimals than it needs, thousands parted. What is no number is a dash.
 pub fn figure(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
     if value.abs() < 1000.0 {
         return ((value * 1000.0).round() / 1000.0).to_string();
     }

@@ -131,20 +131,27 @@ enum Shape {
     Area { points: Vec<Point>, fill: RGBAColor },
     Dots { points: Vec<Point>, radius: u32, fill: RGBAColor },
     Text { at: Point, words: String, style: Type, turn: FontTransform },
+    Cells { corners: Vec<[Point; 2]>, fill: RGBAColor },
 }
 
 /// A drawing in the making.
 pub struct Canvas {
     title: String,
+    size: (f64, f64),
     shapes: Vec<Shape>,
     hints: Vec<Hint>,
 }
 
 impl Canvas {
-    /// An empty drawing with a title for readers that do not see it.
+    /// An empty slide with a title for readers that do not see it.
     pub fn new(title: &str) -> Self {
-        let mut canvas = Self { title: title.to_owned(), shapes: Vec::new(), hints: Vec::new() };
-        canvas.rect(0.0, 0.0, WIDTH, HEIGHT, Colour::Background, 1.0);
+        Self::sized(title, (WIDTH, HEIGHT))
+    }
+
+    /// An empty drawing of another width and height, in pixels.
+    pub fn sized(title: &str, size: (f64, f64)) -> Self {
+        let mut canvas = Self { title: title.to_owned(), size, shapes: Vec::new(), hints: Vec::new() };
+        canvas.rect(0.0, 0.0, size.0, size.1, Colour::Background, 1.0);
         canvas
     }
 
@@ -152,7 +159,7 @@ impl Canvas {
     pub fn finish(self) -> String {
         let mut drawn = String::with_capacity(64 * 1024);
         self.draw(&mut drawn).expect("plotters writes to a string, which takes all");
-        let mut sheet = Sheet::new(&self.title, &drawn);
+        let mut sheet = Sheet::new(&self.title, self.size, &drawn);
         for shape in &self.shapes {
             shape.hand_over(&mut sheet);
         }
@@ -160,7 +167,7 @@ impl Canvas {
     }
 
     fn draw<'a>(&self, into: &'a mut String) -> DrawResult<(), SVGBackend<'a>> {
-        let size = (steps(WIDTH).unsigned_abs(), steps(HEIGHT).unsigned_abs());
+        let size = (steps(self.size.0).unsigned_abs(), steps(self.size.1).unsigned_abs());
         let area = SVGBackend::with_string(into, size).into_drawing_area();
         self.shapes.iter().try_for_each(|shape| shape.draw(&area))?;
         area.present()
@@ -201,6 +208,14 @@ impl Canvas {
         }
     }
 
+    /// Many filled rectangles of one kind, each by its upper left and lower right corner.
+    pub fn cells(&mut self, corners: &[[(f64, f64); 2]], fill: Colour, opacity: f64) {
+        if !corners.is_empty() {
+            let corners = corners.iter().map(|ends| ends.map(point)).collect();
+            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity) });
+        }
+    }
+
     /// A text whose base line begins, lies or ends at a point.
     pub fn text(&mut self, x: f64, y: f64, text: &str, style: Type) {
         self.text_turned(x, y, text, style, FontTransform::None);
@@ -228,6 +243,9 @@ impl Shape {
             Self::Dots { points, radius, fill } => {
                 points.iter().try_for_each(|at| area.draw(&Circle::new(*at, *radius, fill.filled())))
             }
+            Self::Cells { corners, fill } => {
+                corners.iter().try_for_each(|ends| area.draw(&Rectangle::new(*ends, fill.filled())))
+            }
             Self::Text { at, words, style, turn } => {
                 area.draw(&Text::new(words.as_str(), *at, style.style(turn)))
             }
@@ -248,6 +266,7 @@ impl Shape {
                 ));
             }
             Self::Dots { points, .. } => sheet.next_dots(points.len()),
+            Self::Cells { corners, .. } => sheet.next_cells(corners.len()),
             _ => sheet.next_with(""),
         }
     }

@@ -86,7 +86,11 @@ fn bar(canvas: &mut Canvas, row: &InteractionRow, x: &Scale, middle: f64, step: 
     }
     let words = format!(
         "{}: median {} ms, 90 % {} ms, 99 % {} ms, limit {} ms",
-        row.interaction, row.p50_ms, row.p90_ms, row.p99_ms, row.limit_ms
+        row.interaction,
+        figure(row.p50_ms),
+        figure(row.p90_ms),
+        figure(row.p99_ms),
+        figure(row.limit_ms)
     );
     canvas.hint(from, middle - height / 2.0, end - from, height, &words);
 }

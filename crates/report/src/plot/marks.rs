@@ -25,6 +25,10 @@ pub const TIME: &str = "time since the start of the load, s";
 const ROWS: usize = 6;
 /// Events nearer than this share one label.
 const TOGETHER: f64 = 9.0;
+/// The longest words for a fault in characters.
+const FAULT_WORDS: usize = 26;
+/// Words that no label ends with.
+const SMALL_WORDS: [&str; 8] = ["a", "and", "at", "by", "is", "of", "the", "to"];
 /// The longest label in characters.
 const LONGEST: usize = 34;
 
@@ -59,7 +63,7 @@ pub fn heading(canvas: &mut Canvas, heading: &Heading<'_>) -> f64 {
     }
     let mut x = 28.0;
     for (sample, words) in heading.legend {
-        draw_sample(canvas, *sample, x, 86.0);
+        draw_sample(canvas, *sample, (x, 86.0), 26.0);
         let style = Type::new(14.0, Colour::Ink);
         canvas.text(x + 32.0, 91.0, words, style);
         x += 32.0 + style.width(words) + 26.0;
@@ -67,11 +71,13 @@ pub fn heading(canvas: &mut Canvas, heading: &Heading<'_>) -> f64 {
     102.0
 }
 
-fn draw_sample(canvas: &mut Canvas, sample: Sample, x: f64, y: f64) {
+/// Draws a sample of some width whose middle line begins at a point.
+pub fn draw_sample(canvas: &mut Canvas, sample: Sample, (x, y): (f64, f64), width: f64) {
+    let high = width * 0.54;
     match sample {
-        Sample::Line(stroke) => canvas.line((x, y), (x + 26.0, y), stroke),
-        Sample::Dot(colour) => canvas.dots(&[(x + 13.0, y)], 4.0, colour, 0.9),
-        Sample::Area(colour, opacity) => canvas.rect(x, y - 7.0, 26.0, 14.0, colour, opacity),
+        Sample::Line(stroke) => canvas.line((x, y), (x + width, y), stroke),
+        Sample::Dot(colour) => canvas.dots(&[(x + width / 2.0, y)], width * 0.15, colour, 0.9),
+        Sample::Area(colour, opacity) => canvas.rect(x, y - high / 2.0, width, high, colour, opacity),
     }
 }
 
@@ -137,20 +143,27 @@ fn phase_names(canvas: &mut Canvas, folder: &Folder, panel: &Panel, scale: &Scal
     }
 }
 
-struct Phase {
-    name: String,
-    from: f64,
-    to: f64,
+/// A phase of the load, in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// Its beginning.
+    pub from: f64,
+    /// Its end.
+    pub to: f64,
+    /// Whether it belongs to the measurement interval.
+    pub measured: bool,
 }
 
 /// The phases as the seconds tell them.
-fn phases(folder: &Folder) -> Vec<Phase> {
+pub fn phases(folder: &Folder) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
     for second in &folder.seconds {
         let (from, to) = (f64::from(second.second), f64::from(second.second) + 1.0);
         match phases.last_mut() {
             Some(last) if last.name == second.phase => last.to = to,
-            _ => phases.push(Phase { name: second.phase.clone(), from, to }),
+            _ => phases.push(Phase { name: second.phase.clone(), from, to, measured: second.measured }),
         }
     }
     phases
@@ -158,15 +171,14 @@ fn phases(folder: &Folder) -> Vec<Phase> {
 
 /// From each fault to its healing, or to the end.
 fn faults(folder: &Folder) -> Vec<(f64, f64)> {
-    let end = f64::from(folder.load_seconds());
-    let healing = |fault: &EventRow| {
-        let heals = |e: &&EventRow| {
-            e.kind == EventKind::FaultHealed && e.node == fault.node && e.second >= fault.second
-        };
-        folder.events.iter().find(heals).map_or(end, |e| e.second)
-    };
     let injected = folder.events.iter().filter(|e| e.kind == EventKind::FaultInjected);
-    injected.map(|fault| (fault.second, healing(fault))).collect()
+    injected.map(|fault| (fault.second, healing(folder, &fault.node, fault.second))).collect()
+}
+
+/// When a fault on a node that was injected at some second was healed; the end of the load where it was not.
+pub fn healing(folder: &Folder, node: &str, injected: f64) -> f64 {
+    let heals = |e: &&EventRow| e.kind == EventKind::FaultHealed && e.node == node && e.second >= injected;
+    folder.events.iter().find(heals).map_or(f64::from(folder.load_seconds()), |e| e.second)
 }
 
 /// The colour of a kind of event.
@@ -188,8 +200,7 @@ fn words_of(event: &EventRow) -> String {
     let after = |words: &str| if node.is_empty() { words.to_owned() } else { format!("{node} {words}") };
     match event.kind {
         EventKind::FaultInjected => {
-            let how: String =
-                event.detail.split([' ', ',']).next().unwrap_or_default().trim_end_matches(':').to_owned();
+            let how = fault_words(&event.detail);
             after(if how.is_empty() || how == node { "fault" } else { &how })
         }
         EventKind::FaultHealed => after("healed"),
@@ -203,8 +214,29 @@ fn words_of(event: &EventRow) -> String {
         EventKind::Rejoined => after("rejoined"),
         EventKind::ActionFailed => after("action failed"),
         EventKind::Refused => after("refused"),
+        EventKind::StrategySet => event.detail.clone(),
         EventKind::Phase | EventKind::Other => after("event"),
     }
+}
+
+/// What was done to a node, in a few words: the first part of its description, cut between words.
+pub fn fault_words(detail: &str) -> String {
+    let part = detail.split([',', ':', ';']).next().unwrap_or_default();
+    let mut words = String::new();
+    for word in part.split_whitespace() {
+        if words.chars().count() + word.chars().count() >= FAULT_WORDS {
+            break;
+        }
+        words.push_str(if words.is_empty() { "" } else { " " });
+        words.push_str(word);
+    }
+    // A cut behind a small word leaves it hanging.
+    while let Some((before, last)) = words.rsplit_once(' ')
+        && SMALL_WORDS.contains(&last)
+    {
+        words.truncate(before.len());
+    }
+    words
 }
 
 /// A label with its place; without a row it did not fit.
@@ -238,7 +270,7 @@ fn place(events: &[EventRow], scale: &Scale, right: f64) -> Vec<Label> {
     let mut ends = [f64::MIN; ROWS];
     for label in &mut labels {
         let width = label.style().width(&label.words);
-        label.left = (label.mark + 5.0).min(right + 60.0 - width);
+        label.left = (label.mark + 5.0).min(right + 32.0 - width);
         label.row = ends.iter().position(|&end| end + 10.0 < label.left);
         if let Some(row) = label.row {
             ends[row] = label.left + width;
@@ -286,8 +318,17 @@ mod tests {
             "detected after 0 ms, writable after 17 ms; as far as n3, at 0-1-84; elected 7 ms, opened 9 ms";
         for (kind, node, detail, words) in [
             (FaultInjected, "n3", "killed, process 4711", "n3 killed"),
-            (FaultInjected, "n3", "paused, process 4711", "n3 paused"),
+            (FaultInjected, "n3", "pause: paused, process 4711", "n3 pause"),
+            (FaultInjected, "n3", "partition: cut off from the other nodes", "n3 partition"),
             (FaultInjected, "n3", "", "n3 fault"),
+            (FaultInjected, "n3", "network slower by 82ms and up to 13ms", "n3 network slower by 82ms"),
+            (FaultInjected, "n3", "each connection is cut after 7180 bytes", "n3 each connection is cut"),
+            (
+                FaultInjected,
+                "n3",
+                "the answers to the next 3 commits are cut off",
+                "n3 the answers to the next 3",
+            ),
             (FaultHealed, "n3", "started again as process 4731", "n3 healed"),
             (NodeDown, "n3", "detected after 0 ms", "n3 down"),
             (NodeUp, "n3", "after 5535 ms", "n3 up"),

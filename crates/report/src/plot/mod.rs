@@ -1,31 +1,41 @@
 //! The pictures of a run, drawn from its folder alone: the same folder gives the same bytes.
 //!
 //! Every picture over time shows the phases as grey bands, each fault as a band from injection to healing, and each event as
-//! a mark with a label. Sizes suit a slide.
+//! a mark with a label. Most are slides; the page shows the run over time in one tall picture ([`stack`]) instead of many.
 //!
 //! Layout, marks and colours are ours; plotters maps values to places ([`axis`]) and writes the SVG ([`canvas`]).
 
 pub mod axis;
 pub mod canvas;
 mod distribution;
+mod generator;
 mod latency;
 mod marks;
+mod multiples;
 mod nodes;
 pub mod palette;
 mod percentiles;
 mod points;
 mod reads;
 mod resources;
+mod servers;
 mod serving;
+mod slower;
+mod stack;
 mod svg;
 mod think;
 mod throughput;
+mod timeline;
+
+pub(crate) use marks::phases;
+pub(crate) use multiples::{Panelled, interactions};
+pub(crate) use stack::causes;
 
 use crate::{folder::Folder, summary::Summary};
 
-/// Width of every picture in pixels.
+/// Width of a slide in pixels.
 pub const WIDTH: f64 = 1200.0;
-/// Height of every picture in pixels.
+/// Height of a slide in pixels.
 pub const HEIGHT: f64 = 675.0;
 
 /// A drawn picture.
@@ -46,7 +56,7 @@ pub fn all(folder: &Folder, summary: &Summary) -> Vec<Picture> {
     let picture = |name, title, svg: Option<String>, points: fn(&Folder) -> String| {
         svg.map(|svg| Picture { name, title, svg, points: points(folder) })
     };
-    [
+    let slides = [
         picture("throughput", "Throughput over time", throughput::draw(folder, summary), points::throughput),
         picture("latency", "Latency over time", latency::draw(folder), points::latency),
         picture("percentiles", "Latency by percentile", percentiles::draw(folder), percentiles::points),
@@ -61,10 +71,18 @@ pub fn all(folder: &Folder, summary: &Summary) -> Vec<Picture> {
         ),
         picture("think_times", "Think times", think::draw(folder), points::think_times),
         picture("resources", "Processor and memory", resources::draw(folder), resources::points),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    let whole = |name, title, drawn: Option<(String, String)>| {
+        drawn.map(|(svg, points)| Picture { name, title, svg, points })
+    };
+    let tall = [
+        whole("timeline", "The run over time", timeline::draw(folder, summary)),
+        whole("interactions", "Each interaction over time", multiples::draw(folder)),
+        whole("slower", "Slower than", slower::draw(folder)),
+        whole("servers", "The database servers", servers::draw(folder, summary)),
+        whole("generator", "The generator of the load", generator::draw(folder, summary)),
+    ];
+    slides.into_iter().chain(tall).flatten().collect()
 }
 
 /// Mean of a series over a centred window of `width` seconds; where it has no value the line breaks (`None`).

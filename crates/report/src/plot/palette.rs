@@ -101,6 +101,11 @@ impl Colour {
         }
     }
 
+    /// The name of its variable on a page.
+    fn variable(self) -> String {
+        format!("--{self:?}").to_lowercase()
+    }
+
     /// The value as plotters writes it.
     pub(super) fn hex(self) -> String {
         let RGBColor(red, green, blue) = self.value();
@@ -108,17 +113,20 @@ impl Colour {
     }
 }
 
-/// Style rules for drawings within a dark page. The files carry literal colours, so that they stand alone; the rules find
-/// shapes by those values and win over them, as rules of style do over attributes.
-pub fn dark_rules() -> String {
-    let rule = |colour: Colour| {
-        let (light, dark) = (colour.hex(), colour.dark()?);
-        Some(format!(
-            "svg [fill=\"{light}\"] {{ fill: {dark}; }} svg [stroke=\"{light}\"] {{ stroke: {dark}; }}\n"
-        ))
+/// Style rules for drawings within a page, light and dark. The files carry literal colours, so that they stand alone; the rules
+/// find shapes by those values and put the page's variables in their place, as rules of style win over attributes.
+pub fn page_rules() -> String {
+    let all = Colour::ALL;
+    let light: String = all.iter().map(|c| format!("{}:{};", c.variable(), c.hex())).collect();
+    let dark: String = all.iter().filter_map(|c| Some(format!("{}:{};", c.variable(), c.dark()?))).collect();
+    let rule = |colour: &Colour| {
+        let (hex, variable) = (colour.hex(), colour.variable());
+        format!(
+            "svg [fill=\"{hex}\"]{{fill:var({variable})}}svg [stroke=\"{hex}\"]{{stroke:var({variable})}}\n"
+        )
     };
-    let rules: String = Colour::ALL.into_iter().filter_map(rule).collect();
-    format!("@media screen and (prefers-color-scheme: dark) {{\n{rules}}}\n")
+    let rules: String = all.iter().map(rule).collect();
+    format!(":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{rules}")
 }
 
 #[cfg(test)]
@@ -132,5 +140,6 @@ mod tests {
         let values: BTreeSet<String> = Colour::ALL.into_iter().map(Colour::hex).collect();
         assert_eq!(values.len(), Colour::ALL.len());
         assert_eq!(Colour::Blue.hex(), "#0072B2");
+        assert_eq!(Colour::Blue.variable(), "--blue");
     }
 }

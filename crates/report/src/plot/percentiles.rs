@@ -25,10 +25,10 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
     let (due, service) = series(folder)?;
     let line = Stroke::new(Colour::Blue, 3.0);
     let other = Stroke::new(Colour::Orange, 2.5).dashed(7, 4);
-    let legend = [
-        (Sample::Line(line), "from when it was due".to_owned()),
-        (Sample::Line(other), "from when it was asked for, the last try alone".to_owned()),
-    ];
+    let mut legend = vec![(Sample::Line(line), "from when it was due".to_owned())];
+    if !service.is_empty() {
+        legend.push((Sample::Line(other), "from when it was asked for, the last try alone".to_owned()));
+    }
     let words = Heading {
         title: "Latency by percentile",
         subtitle: "Share of the interactions that were faster, over the measurement interval; both axes logarithmic",
@@ -69,11 +69,14 @@ type Line = Vec<(f64, f64)>;
 
 fn series(folder: &Folder) -> Option<(Line, Line)> {
     let (due, service) = (&folder.latencies.all, &folder.latencies.service);
-    (due.len() > 1 && !service.is_empty()).then(|| (line(due), line(service)))
+    (due.len() > 1).then(|| (line(due), line(service)))
 }
 
 /// The line as far as single values reach.
 fn line(histogram: &Histogram<u64>) -> Line {
+    if histogram.is_empty() {
+        return Line::new();
+    }
     let end = (histogram.len() as f64).log10();
     let at = |step: u32| 10_f64.powf(end * f64::from(step) / f64::from(POINTS));
     (0..=POINTS).map(at).map(|one_in| (one_in, ms(histogram.value_at_quantile(1.0 - 1.0 / one_in)))).collect()

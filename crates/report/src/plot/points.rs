@@ -1,6 +1,6 @@
 //! The points of each picture as a table: `series,x,y`, what is drawn and nothing else. Events have theirs in `events.csv`.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{moving_mean, window_of};
 use crate::{
@@ -76,7 +76,8 @@ pub(super) fn reads(folder: &Folder) -> String {
 }
 
 pub(super) fn serving(folder: &Folder) -> String {
-    let known = |s: &SecondRow| folder.nodes.iter().any(|row| row.second == s.second);
+    let told: BTreeSet<u32> = folder.nodes.iter().map(|row| row.second).collect();
+    let known = |s: &SecondRow| told.contains(&s.second);
     let counts = over_time(&folder.seconds, |s| known(s).then(|| f64::from(s.serving_nodes)));
     Points::new("second", "nodes").series("in service", counts).finish()
 }

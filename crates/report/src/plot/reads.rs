@@ -74,7 +74,7 @@ fn above(canvas: &mut Canvas, x: f64, top: f64, value: f64) {
     let arrow = [(x - 5.0, top + 11.0), (x, top + 2.0), (x + 5.0, top + 11.0)];
     canvas.area(&arrow, Colour::Sky, 1.0);
     let style = Type::new(13.0, Colour::Ink).halo();
-    canvas.text(x + 9.0, top + 14.0, &format!("{} ms", value.round()), style);
+    canvas.text(x + 9.0, top + 14.0, &format!("{} ms", figure(value.round())), style);
 }
 
 /// The top of the axis: the greatest second, unless single seconds stand far above all others (they are shown as arrows).

@@ -8,8 +8,9 @@ use crate::{
         axis::{Panel, round_top},
         canvas::{Canvas, Stroke},
         marks::{Heading, NAME_BELOW, Sample, TIME, event_lines, over_time},
-        palette::{Colour, SERIES},
+        palette::Colour,
         points::Points,
+        timeline::stroke_of_part,
     },
     record::{PART_MACHINE, ResourceRow},
 };
@@ -20,12 +21,9 @@ const GAP: f64 = 18.0;
 pub(super) fn draw(folder: &Folder) -> Option<String> {
     folder.resources.iter().find(|row| row.cpu_cores.is_some())?;
     let parts: Vec<&str> = parts(folder);
-    let colour = |at: usize| if parts[at] == PART_MACHINE { Colour::Grey } else { SERIES[at % SERIES.len()] };
-    let legend: Vec<(Sample, String)> = parts
-        .iter()
-        .enumerate()
-        .map(|(at, part)| (Sample::Line(Stroke::new(colour(at), 2.5)), (*part).to_owned()))
-        .collect();
+    let stroke = |at: usize| Stroke { width: 2.0, ..stroke_of_part(folder, parts[at]) };
+    let legend: Vec<(Sample, String)> =
+        parts.iter().enumerate().map(|(at, part)| (Sample::Line(stroke(at)), (*part).to_owned())).collect();
     let words = Heading {
         title: "Processor and memory",
         subtitle: "Cores in use by each part (above), memory held by each process (below)",
@@ -48,7 +46,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
         for (at, points) in shown.iter().enumerate() {
             let path: Vec<(f64, f64)> =
                 points.iter().map(|(second, value)| (x.at(second + 0.5), y.at(*value))).collect();
-            canvas.path(&path, Stroke::new(colour(at), 2.0));
+            canvas.path(&path, stroke(at));
         }
     }
     upper.lower_line(&mut canvas);

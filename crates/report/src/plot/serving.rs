@@ -16,19 +16,18 @@ use crate::{
 
 /// Room between the two panels.
 const GAP: f64 = 22.0;
+/// How states are drawn: colour and opacity.
+pub const LOOKS: [(&str, Colour, f64); 5] = [
+    ("primary", Colour::Purple, 0.9),
+    ("replica in service", Colour::Blue, 0.85),
+    ("joining, draining", Colour::Sky, 0.6),
+    ("standby, disabled", Colour::Grey, 0.35),
+    ("down", Colour::Red, 0.85),
+];
 
 pub(super) fn draw(folder: &Folder) -> Option<String> {
     folder.nodes.first()?;
-    let legend: Vec<(Sample, String)> = [
-        ("primary", Colour::Purple, 0.9),
-        ("replica in service", Colour::Blue, 0.85),
-        ("joining, draining", Colour::Sky, 0.6),
-        ("standby, disabled", Colour::Grey, 0.35),
-        ("down", Colour::Red, 0.85),
-    ]
-    .into_iter()
-    .map(|(words, colour, opacity)| (Sample::Area(colour, opacity), words.to_owned()))
-    .collect();
+    let legend = LOOKS.map(|(words, colour, opacity)| (Sample::Area(colour, opacity), words.to_owned()));
     let words = Heading {
         title: "Nodes in service",
         subtitle: "How many nodes answered statements (above), and the state of each as the balancer saw it (below)",
@@ -55,7 +54,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
         };
         let style = Type::new(15.0, Colour::Ink).at(HPos::Right);
         canvas.text(lane.left - 10.0, f64::midpoint(lane.top, lane.bottom) + 5.0, name, style);
-        states(&mut canvas, folder, name, (&lane, &x));
+        states(&mut canvas, folder, name, (&lane, &x), 13.0);
     }
     Some(canvas.finish())
 }
@@ -84,8 +83,8 @@ fn counts(canvas: &mut Canvas, folder: &Folder, (panel, x): (&Panel, &Scale)) {
     runs(steps).iter().for_each(|run| canvas.path(run, Stroke::new(Colour::Blue, 3.0)));
 }
 
-/// A node's states as blocks, each named where there is room.
-fn states(canvas: &mut Canvas, folder: &Folder, name: &str, (lane, x): (&Panel, &Scale)) {
+/// A node's states as blocks, each named in letters of some size where there is room.
+pub fn states(canvas: &mut Canvas, folder: &Folder, name: &str, (lane, x): (&Panel, &Scale), size: f64) {
     let rows: Vec<&NodeRow> = folder.nodes.iter().filter(|row| row.node == name).collect();
     for block in rows.chunk_by(|a, b| (&a.state, &a.role) == (&b.state, &b.role) && b.second == a.second + 1)
     {
@@ -95,8 +94,8 @@ fn states(canvas: &mut Canvas, folder: &Folder, name: &str, (lane, x): (&Panel, 
         canvas.rect(from, lane.top, to - from, lane.height(), Colour::Background, 1.0);
         canvas.rect(from, lane.top, to - from, lane.height(), colour, opacity);
         let words = words_of(first);
-        let middle = f64::midpoint(lane.top, lane.bottom) + 4.5;
-        let style = Type::new(13.0, if opacity > 0.7 { Colour::Background } else { Colour::Ink });
+        let middle = f64::midpoint(lane.top, lane.bottom) + 0.35 * size;
+        let style = Type::new(size, if opacity > 0.7 { Colour::Background } else { Colour::Ink });
         if style.width(&words) + 8.0 < to - from {
             canvas.text(from + 6.0, middle, &words, style);
         }
@@ -115,11 +114,12 @@ fn words_of(row: &NodeRow) -> String {
 }
 
 fn look(row: &NodeRow) -> (Colour, f64) {
-    match (row.state.as_str(), row.role.as_str()) {
-        ("serving", "primary") => (Colour::Purple, 0.9),
-        ("serving", _) => (Colour::Blue, 0.85),
-        ("joining" | "draining", _) => (Colour::Sky, 0.6),
-        ("down", _) => (Colour::Red, 0.85),
-        _ => (Colour::Grey, 0.35),
-    }
+    let (_, colour, opacity) = LOOKS[match (row.state.as_str(), row.role.as_str()) {
+        ("serving", "primary") => 0,
+        ("serving", _) => 1,
+        ("joining" | "draining", _) => 2,
+        ("down", _) => 4,
+        _ => 3,
+    }];
+    (colour, opacity)
 }

@@ -25,6 +25,8 @@ pub enum EventKind {
     ActionFailed,
     /// A node that would not be taken back as it is (for one, with transactions that no other node has).
     Refused,
+    /// Reads are spread in another way from now on; `detail` names it.
+    StrategySet,
     /// A kind that this version does not know; kept as a mark without figures.
     #[serde(other)]
     Other,
@@ -47,6 +49,7 @@ impl EventKind {
             Self::Rejoined => "rejoined",
             Self::ActionFailed => "action_failed",
             Self::Refused => "refused",
+            Self::StrategySet => "strategy_set",
             Self::Other => "other",
         }
     }
@@ -57,7 +60,7 @@ impl EventKind {
     }
 
     /// All kinds with a meaning.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Phase,
         Self::ScaleOutRequested,
         Self::ScaleOutDone,
@@ -71,6 +74,7 @@ impl EventKind {
         Self::Rejoined,
         Self::ActionFailed,
         Self::Refused,
+        Self::StrategySet,
     ];
 }
 

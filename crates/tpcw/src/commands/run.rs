@@ -158,7 +158,8 @@ impl Experiment {
     ) -> Outcome<RunOutcome> {
         let (progress, seen) = watch::channel(Live::default());
         let title = format!("{} ({})", resolved.name, resolved.workload.load.mix.name());
-        let view = (!args.quiet).then(|| tokio::spawn(View::open(title).follow(seen)));
+        let view = (!args.quiet)
+            .then(|| tokio::spawn(View::open(title, resolved.workload.thresholds.clone()).follow(seen)));
         let plan = RunPlan {
             workload: resolved.workload.load.clone(),
             target: self.target.clone(),

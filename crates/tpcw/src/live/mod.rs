@@ -1,13 +1,16 @@
 //! What a user sees while a run goes on: a screen on a terminal, a plain line every few seconds elsewhere.
 
+mod limits;
 mod plain;
 mod screen;
 
 use std::io::IsTerminal;
 
 use emulator::run::Live;
+use report::thresholds::Thresholds;
 use tokio::sync::watch;
 
+use limits::Limits;
 use plain::Plain;
 use screen::Screen;
 
@@ -17,6 +20,7 @@ pub use screen::restore;
 #[derive(Debug)]
 pub struct View {
     title: String,
+    limits: Limits,
     kind: Kind,
 }
 
@@ -28,26 +32,27 @@ enum Kind {
 
 impl View {
     /// A screen where standard error is a terminal that can show one, plain lines elsewhere.
-    pub fn open(title: String) -> Self {
+    pub fn open(title: String, thresholds: Thresholds) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let screen = (std::io::stderr().is_terminal() && !dumb).then(Screen::open).and_then(Result::ok);
         let kind =
             screen.map_or_else(|| Kind::Plain(Plain::default()), |screen| Kind::Screen(Box::new(screen)));
-        Self { title, kind }
+        Self { title, limits: Limits::new(thresholds), kind }
     }
 
     /// Shows every second until the run ends; gives the terminal back.
     pub async fn follow(mut self, mut seen: watch::Receiver<Live>) {
         while seen.changed().await.is_ok() {
             let picture = seen.borrow_and_update().clone();
+            let limits = self.limits.after(&picture);
             match &mut self.kind {
                 Kind::Screen(screen) => {
                     // A terminal that cannot be drawn on is no reason to end a run.
-                    if screen.show(&self.title, &picture).is_err() {
+                    if screen.show(&self.title, &picture, &limits).is_err() {
                         self.kind = Kind::Plain(Plain::default());
                     }
                 }
-                Kind::Plain(plain) => plain.show(&picture),
+                Kind::Plain(plain) => plain.show(&picture, &limits),
             }
         }
     }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use emulator::run::Live;
 use report::record::EventRow;
 
+use super::limits::{Limit, State};
+
 /// Seconds between two lines.
 const EVERY: u32 = 5;
 
@@ -20,7 +22,7 @@ pub struct Plain {
 
 impl Plain {
     /// Says what is new.
-    pub fn show(&mut self, live: &Live) {
+    pub fn show(&mut self, live: &Live, limits: &[Limit]) {
         for event in &live.events {
             if !self.told.contains(event) {
                 crate::say(&format!("{:>6.1}s  * {}", event.second, super::event_text(event)));
@@ -35,8 +37,15 @@ impl Plain {
         self.next = live.second + EVERY;
         let serving = live.nodes.iter().filter(|node| node.state == "serving").count();
         let nodes = if live.nodes.is_empty() { String::new() } else { format!("  {serving} nodes serving") };
+        let broken: Vec<&str> =
+            limits.iter().filter(|l| l.state == State::Broken).map(|l| l.name.as_str()).collect();
+        let broken = if broken.is_empty() {
+            String::new()
+        } else {
+            format!("  not held so far: {}", broken.join(", "))
+        };
         crate::say(&format!(
-            "{:>6}s  {:<9} {:>3} sessions  {:>6.1} WIPS  p50 {:>6.1} ms  p90 {:>6.1} ms  p99 {:>7.1} ms  {} errors{nodes}",
+            "{:>6}s  {:<9} {:>3} sessions  {:>6.1} WIPS  p50 {:>6.1} ms  p90 {:>6.1} ms  p99 {:>7.1} ms  {} errors{nodes}{broken}",
             live.second,
             live.phase,
             live.sessions,

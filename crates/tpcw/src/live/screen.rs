@@ -15,6 +15,10 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, List, List
 
 use emulator::run::Live;
 
+use super::limits::{Limit, State};
+
+/// Columns of the list of limits.
+const LIMITS_WIDTH: u16 = 48;
 /// Seconds of history drawn.
 const HISTORY: usize = 3600;
 
@@ -42,7 +46,7 @@ impl Screen {
     }
 
     /// Draws a picture.
-    pub fn show(&mut self, title: &str, picture: &Live) -> io::Result<()> {
+    pub fn show(&mut self, title: &str, picture: &Live, limits: &[Limit]) -> io::Result<()> {
         let second = f64::from(picture.second);
         if self.wips.back().is_none_or(|(last, _)| *last < second) {
             for (series, value) in [
@@ -77,7 +81,10 @@ impl Screen {
             if nodes > 0 {
                 frame.render_widget(node_table(picture), areas[3]);
             }
-            frame.render_widget(events(picture), areas[4]);
+            let width = if limits.is_empty() { 0 } else { LIMITS_WIDTH };
+            let below = Layout::horizontal([Constraint::Min(30), Constraint::Length(width)]).split(areas[4]);
+            frame.render_widget(events(picture), below[0]);
+            frame.render_widget(limit_list(limits), below[1]);
         })?;
         Ok(())
     }
@@ -172,4 +179,53 @@ fn events(picture: &Live) -> List<'_> {
     let lines =
         newest.map(|event| ListItem::new(format!("{:>6.1}s  {}", event.second, super::event_text(event))));
     List::new(lines).block(Block::bordered().title("events"))
+}
+
+/// Each limit with what was found so far, broken ones first.
+fn limit_list(limits: &[Limit]) -> List<'_> {
+    let lines = limits.iter().map(|limit| {
+        let (sign, colour) = match limit.state {
+            State::Broken => ("✗", Color::Red),
+            State::Open => ("…", Color::DarkGray),
+            State::Holds => ("✓", Color::Green),
+        };
+        let value = limit.value.map_or_else(|| "at the end".to_owned(), short);
+        let words = format!("{sign} {:<26.26}{value:>10} / {}", limit.name, short(limit.limit));
+        ListItem::new(Span::styled(words, Style::new().fg(colour)))
+    });
+    List::new(lines).block(Block::bordered().title("limits so far"))
+}
+
+/// A figure in a few columns.
+fn short(value: f64) -> String {
+    if value.abs() < 100.0 { format!("{}", (value * 100.0).round() / 100.0) } else { format!("{value:.0}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_tells_broken_limits_first_and_what_is_not_known() {
+        let limit = |name: &str, value, state| Limit { name: name.to_owned(), limit: 1500.0, value, state };
+        let limits = [
+            limit("p90_ms_max", Some(1700.2), State::Broken),
+            limit("unavailable_ms_max", None, State::Open),
+            limit("read_mean_ms_max", Some(2.346), State::Holds),
+        ];
+        let mut terminal = Terminal::new(ratatui::backend::TestBackend::new(LIMITS_WIDTH, 5))
+            .expect("a terminal of its own");
+        terminal.draw(|frame| frame.render_widget(limit_list(&limits), frame.area())).expect("drawn");
+        let shown = terminal.backend().to_string();
+        for words in [
+            "limits so far",
+            "✗ p90_ms_max",
+            "1700 / 1500",
+            "at the end / 1500",
+            "✓ read_mean_ms_max",
+            "2.35 / 1500",
+        ] {
+            assert!(shown.contains(words), "{words} is not in\n{shown}");
+        }
+    }
 }

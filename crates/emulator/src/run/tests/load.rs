@@ -18,6 +18,9 @@ async fn a_closed_load_has_the_rate_of_littles_law() {
     assert_eq!(ran.outcome.sessions_started, 20);
     assert_eq!((ran.outcome.sessions_ended_early, ran.outcome.stale_reads), (0, 0));
     assert_eq!(ran.live.total_interactions, ran.served());
+    let so_far = &ran.live.so_far;
+    assert_eq!((so_far.seconds, so_far.interactions, so_far.errors), (40, ran.outcome.interactions, 0));
+    assert!(so_far.reads > 0 && (9.9..=12.1).contains(&so_far.p50_ms) && so_far.p50_ms <= so_far.p99_ms);
     let thought = ran.rows::<ThinkRow>();
     let (count, sum) = thought
         .iter()

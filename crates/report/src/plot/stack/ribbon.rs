@@ -1,0 +1,241 @@
+//! The ribbon on top of a stack: phases by name, each fault as a bar as long as it lasted, and other events as marks. Below it
+//! they go on as bands and thin lines through all panels.
+
+use super::{LEFT, RIGHT};
+use crate::{
+    folder::Folder,
+    plot::{
+        axis::{Panel, Scale},
+        canvas::{Canvas, HPos, Stroke, Type},
+        marks::{Phase, fault_words, healing, phases},
+        palette::Colour,
+    },
+    record::EventKind,
+    summary::{EventSummary, Summary},
+};
+
+/// Height of the row with the names of the phases.
+const PHASES: f64 = 18.0;
+/// Height of a row of flags.
+const ROW: f64 = 15.0;
+/// Rows of flags at most; what does not fit keeps its band, its line and its row in the table.
+const ROWS: usize = 14;
+/// Size of the words of flags, in pixels.
+const WORDS: f64 = 11.5;
+/// How strongly the band of a fault is filled.
+const BAND: f64 = 0.1;
+
+/// The events that caused something, with the numbers that pictures and tables share.
+pub fn causes(run: &Summary) -> impl Iterator<Item = (usize, &EventSummary)> {
+    run.events
+        .iter()
+        .filter(|event| event.followed_s.is_some())
+        .zip(1..)
+        .map(|(event, number)| (number, event))
+}
+
+/// A named event: a bar where it lasted, a mark where it did not.
+struct Flag {
+    words: String,
+    colour: Colour,
+    from: f64,
+    to: Option<f64>,
+    /// Row and left edge of its words; nothing where they found no room.
+    place: Option<(usize, f64)>,
+}
+
+/// What a stack has on top.
+pub(super) struct Ribbon {
+    phases: Vec<Phase>,
+    flags: Vec<Flag>,
+    x: Scale,
+    named: bool,
+}
+
+impl Ribbon {
+    pub(super) fn of(folder: &Folder, run: &Summary, x: &Scale, named: bool) -> Self {
+        let mut flags: Vec<Flag> = run.events.iter().filter_map(|event| flag(folder, run, event)).collect();
+        place(&mut flags, x);
+        Self { phases: phases(folder), flags, x: *x, named }
+    }
+
+    pub(super) fn height(&self) -> f64 {
+        if !self.named {
+            return PHASES;
+        }
+        let rows = self.flags.iter().filter_map(|flag| flag.place).map(|(row, _)| row + 1).max().unwrap_or(0);
+        PHASES + 4.0 + rows as f64 * ROW
+    }
+
+    /// Seconds that are not measured, and faults, behind all panels.
+    pub(super) fn bands(&self, canvas: &mut Canvas, whole: &Panel) {
+        for phase in &self.phases {
+            let (from, to) = (self.x.at(phase.from), self.x.at(phase.to));
+            if !phase.measured {
+                canvas.rect(from, whole.top, to - from, whole.height(), Colour::Band, 1.0);
+            }
+            if phase.from > 0.0 {
+                canvas.line((from, whole.top), (from, whole.bottom), Stroke::new(Colour::Grid, 1.5));
+            }
+        }
+        for flag in &self.flags {
+            if let Some(to) = flag.to {
+                let (from, to) = (self.x.at(flag.from), self.x.at(to));
+                canvas.rect(from, whole.top, (to - from).max(1.0), whole.height(), flag.colour, BAND);
+            }
+        }
+    }
+
+    /// A thin line at the beginning of every event, before all panels.
+    pub(super) fn lines(&self, canvas: &mut Canvas, whole: &Panel) {
+        for flag in &self.flags {
+            let at = self.x.at(flag.from);
+            canvas.rect(at - 0.4, whole.top, 0.8, whole.height(), flag.colour, 0.45);
+        }
+    }
+
+    /// Names of phases, bars and marks.
+    pub(super) fn draw(&self, canvas: &mut Canvas, top: f64) {
+        for phase in &self.phases {
+            let (from, to) = (self.x.at(phase.from), self.x.at(phase.to));
+            if !phase.measured {
+                canvas.rect(from, top, to - from, PHASES - 2.0, Colour::Band, 1.0);
+            }
+            canvas.line((from, top), (from, top + PHASES - 2.0), Stroke::new(Colour::Muted, 0.8));
+            let style = Type::new(WORDS, Colour::Muted).at(HPos::Center);
+            if style.width(&phase.name) + 6.0 < to - from {
+                canvas.text(f64::midpoint(from, to), top + 12.0, &phase.name, style);
+            }
+        }
+        let end = self.x.at(self.phases.last().map_or(0.0, |phase| phase.to));
+        canvas.line((end, top), (end, top + PHASES - 2.0), Stroke::new(Colour::Muted, 0.8));
+        if self.named {
+            self.flags.iter().for_each(|flag| flag.draw(canvas, &self.x, top + PHASES + 4.0));
+        }
+    }
+}
+
+impl Flag {
+    fn draw(&self, canvas: &mut Canvas, x: &Scale, top: f64) {
+        let Some((row, left)) = self.place else { return };
+        let (at, middle) = (x.at(self.from), top + row as f64 * ROW + ROW / 2.0);
+        match self.to {
+            Some(to) => {
+                canvas.rect(at, middle - 5.0, (x.at(to) - at).max(2.0), 10.0, self.colour, 0.35);
+                canvas.rect(at, middle - 5.0, 2.0, 10.0, self.colour, 1.0);
+            }
+            None => {
+                let edge = [(at - 4.0, middle), (at, middle - 5.0), (at + 4.0, middle), (at, middle + 5.0)];
+                canvas.area(&edge, self.colour, 1.0);
+            }
+        }
+        canvas.text(left, middle + 4.0, &self.words, Type::new(WORDS, Colour::Ink).halo());
+    }
+}
+
+/// Events worth a name: causes and what was done about them. Nodes that go and come are in lanes of their own.
+fn flag(folder: &Folder, run: &Summary, event: &EventSummary) -> Option<Flag> {
+    let number = causes(run).find(|(_, cause)| std::ptr::eq(*cause, event));
+    let node = event.node.as_str();
+    let after = |words: &str| if node.is_empty() { words.to_owned() } else { format!("{node} {words}") };
+    let until = |kind: EventKind| {
+        let done = |e: &&EventSummary| e.kind == kind.name() && e.second >= event.second;
+        run.events.iter().find(done)
+    };
+    let scaled = |words: &str, done: Option<&EventSummary>| match done {
+        Some(done) => (format!("{words} {}", done.node), Some(done.second)),
+        None => (words.to_owned(), None),
+    };
+    let (colour, (words, to)) = match EventKind::from_name(&event.kind) {
+        EventKind::FaultInjected => {
+            let how = fault_words(&event.detail);
+            let words = after(if how.is_empty() || how == node { "fault" } else { &how });
+            (Colour::Red, (words, Some(healing(folder, node, event.second))))
+        }
+        EventKind::ScaleOutRequested => (Colour::Blue, scaled("scale out", until(EventKind::ScaleOutDone))),
+        EventKind::ScaleInRequested => (Colour::Blue, scaled("scale in", until(EventKind::ScaleInDone))),
+        EventKind::Promoted => (Colour::Purple, (after("promoted"), None)),
+        EventKind::Refused => (Colour::Red, (after("refused"), None)),
+        EventKind::ActionFailed => (Colour::Red, (after("action failed"), None)),
+        EventKind::NodeDown if number.is_some() => (Colour::Red, (after("lost"), None)),
+        _ => return None,
+    };
+    let words = number.map_or(words.clone(), |(number, _)| format!("{number} {words}"));
+    Some(Flag { words, colour, from: event.second, to, place: None })
+}
+
+/// Gives each flag the first row in which it covers no other.
+fn place(flags: &mut [Flag], x: &Scale) {
+    let style = Type::new(WORDS, Colour::Ink);
+    let mut ends = [f64::MIN; ROWS];
+    for flag in flags {
+        let (at, to) = (x.at(flag.from), flag.to.map(|to| x.at(to)));
+        let width = style.width(&flag.words);
+        let inside = to.is_some_and(|to| to - at > width + 8.0);
+        let behind = to.unwrap_or(at + 5.0).max(at + 2.0) + 4.0;
+        let left = if inside { at + 6.0 } else { behind };
+        let (left, begin) = if left + width > RIGHT + 10.0 {
+            let left = (at - 7.0 - width).max(LEFT);
+            (left, left)
+        } else {
+            (left, at - 4.0)
+        };
+        flag.place = ends.iter().position(|end| *end + 6.0 < begin).map(|row| (row, left));
+        if let Some((row, _)) = flag.place {
+            ends[row] = to.unwrap_or(at).max(left + width);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(words: &[(&str, f64, Option<f64>)]) -> Vec<Flag> {
+        let flag = |(words, from, to): &(&str, f64, Option<f64>)| Flag {
+            words: (*words).to_owned(),
+            colour: Colour::Red,
+            from: *from,
+            to: *to,
+            place: None,
+        };
+        words.iter().map(flag).collect()
+    }
+
+    #[test]
+    fn flags_cover_no_other_and_stay_within_the_edges() {
+        let x = Scale::linear(0.0, 100.0, LEFT, RIGHT);
+        let mut flags = flags(&[
+            ("1 n1 killed", 10.0, Some(14.0)),
+            ("n2 promoted", 10.5, None),
+            ("2 n3 each connection is cut", 15.0, Some(60.0)),
+            ("3 n2 paused", 99.5, Some(100.0)),
+        ]);
+        place(&mut flags, &x);
+        let rows: Vec<Option<usize>> = flags.iter().map(|f| f.place.map(|p| p.0)).collect();
+        assert_eq!(rows, [Some(0), Some(1), Some(2), Some(0)]);
+        let style = Type::new(WORDS, Colour::Ink);
+        for flag in &flags {
+            let left = flag.place.expect("room").1;
+            assert!(left >= LEFT && left + style.width(&flag.words) <= RIGHT + 10.0, "{}", flag.words);
+        }
+    }
+
+    #[test]
+    fn causes_are_numbered_in_their_order() {
+        let event = |kind: &str, followed_s| EventSummary {
+            kind: kind.to_owned(),
+            followed_s,
+            ..EventSummary::default()
+        };
+        let events = vec![
+            event("phase", None),
+            event("fault_injected", Some(3.0)),
+            event("node_down", None),
+            event("fault_healed", Some(1.0)),
+        ];
+        let run = Summary { events, ..Summary::default() };
+        let numbered: Vec<(usize, &str)> = causes(&run).map(|(n, e)| (n, e.kind.as_str())).collect();
+        assert_eq!(numbered, [(1, "fault_injected"), (2, "fault_healed")]);
+    }
+}
