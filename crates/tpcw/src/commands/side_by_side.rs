@@ -51,6 +51,8 @@ struct Up {
     scale: bookstore::Scale,
     /// None where the target is not ours.
     cluster: Option<Kept>,
+    /// Whether its processor time tells anything: not beside a fault, which the same process keeps up.
+    counted: bool,
 }
 
 /// Compares both sides; the verdict is the exit code.
@@ -66,7 +68,7 @@ pub(super) async fn compare(
     let targets = [&args.target_a, &args.target_b];
     for (side, url) in sides.iter().zip(targets) {
         match bring_up(side, url.as_deref(), interrupt).await {
-            Ok(side) => up.push(side),
+            Ok(side) => up.push(Up { counted: fault.is_none(), ..side }),
             Err(failure) => {
                 take_down(up).await;
                 return Err(failure);
@@ -131,7 +133,7 @@ async fn bring_up(side: &Side, url: Option<&str>, interrupt: &Interrupt) -> Outc
         None => inspect(&target).await?.scale,
     };
     let (seed, load) = (resolved.workload.seed, resolved.workload.load);
-    Ok(Up { name: side.name, target, load, seed, scale, cluster })
+    Ok(Up { name: side.name, target, load, seed, scale, cluster, counted: true })
 }
 
 async fn take_down(sides: Vec<Up>) {
@@ -178,7 +180,7 @@ async fn take_turns(
 async fn block(side: &Up, turn: u32, place: &Path, number: u64, interrupt: &Interrupt) -> Outcome<BlockRow> {
     std::fs::create_dir(place)
         .map_err(|error| Failure::surroundings(format!("cannot make {}: {error}", place.display())))?;
-    let process = side.cluster.as_ref().map(Kept::pid);
+    let process = side.cluster.as_ref().filter(|_| side.counted).map(Kept::pid);
     let before = process.and_then(usage::of_tree);
     let (progress, _seen) = watch::channel(Live::default());
     let plan = RunPlan {

@@ -67,8 +67,8 @@ fn visiting(count: usize, draw: impl Fn(&mut SplitMix64) -> f64) -> SessionLengt
     let mut random = SplitMix64::new(22);
     let planned: Vec<f64> = (0..count).map(|_| draw(&mut random)).collect();
     let row = |(le_ms, planned)| VisitRow { le_ms, planned, ended: planned / 2, lasted: 0 };
-    let mut folder = Folder::default();
-    folder.visits = counted(&planned, 3_600_000.0, 80).into_iter().map(row).collect();
+    let visits = counted(&planned, 3_600_000.0, 80).into_iter().map(row).collect();
+    let mut folder = Folder { visits, ..Folder::default() };
     (folder.manifest.visit_mean_ms, folder.manifest.visit_max_ms) = (900_000.0, 3_600_000.0);
     session_length(&folder).expect("told")
 }
