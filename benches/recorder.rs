@@ -8,7 +8,7 @@ use balancer::telemetry::Meter;
 use bookstore::Interaction;
 use bookstore::store::FailureClass;
 use criterion::{Criterion, criterion_group, criterion_main};
-use emulator::recorder::{Slice, Tally, Times};
+use emulator::recorder::{Slice, Step, Tally, Times};
 use emulator::target::{Answered, StatementKind};
 use tokio::time::Instant;
 
@@ -56,7 +56,7 @@ fn pages(criterion: &mut Criterion) {
     group.bench_function("a browser woke", |bencher| {
         bencher.iter(|| {
             number += 1;
-            tally.woke(start, Some(f64::from(number % 100) / 10.0), duration(number) / 100);
+            tally.woke(start, step(Interaction::Home, number), duration(number) / 100);
         });
     });
     group.finish();
@@ -67,13 +67,19 @@ fn times(now: Instant, number: u32) -> Times {
     Times { now, took: duration(number), service: duration(number) }
 }
 
+/// A page that a browser thought before.
+fn step(to: Interaction, number: u32) -> Step {
+    let mean = Duration::from_millis(10);
+    Step { from: Some(Interaction::Home), to, thought: Some(mean * (number % 100) / 10), mean }
+}
+
 /// Fills a second of a tally.
 fn fill(tally: &Tally, start: Instant, second: u32, statements: &[Answered]) {
     for number in 0..PAGES {
         let now = start + Duration::from_secs(second.into()) + Duration::from_micros(u64::from(number) * 499);
         let page = Interaction::ALL[number as usize % Interaction::ALL.len()];
         tally.served(Some(Interaction::Home), page, times(now, number), statements);
-        tally.woke(now, Some(1.0), duration(number) / 100);
+        tally.woke(now, step(page, number), duration(number) / 100);
     }
 }
 

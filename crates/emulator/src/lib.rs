@@ -12,6 +12,7 @@ mod generator;
 pub mod guarantees;
 pub mod ledger;
 pub mod load;
+pub mod metrics;
 pub mod recorder;
 pub mod run;
 pub mod schedule;

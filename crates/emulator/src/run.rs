@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::drive::{Place, drive};
 use crate::control::Control;
+use crate::metrics::Metrics;
 use crate::target::sql::SqlTarget;
 use crate::workload::Workload;
 
@@ -38,6 +39,8 @@ pub struct RunPlan {
     pub folder: PathBuf,
     /// Whom the schedule asks, and who tells of the nodes.
     pub control: Arc<dyn Control>,
+    /// Kept up to date for whoever reads it meanwhile.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// What a live view shows: one second, and the run so far.

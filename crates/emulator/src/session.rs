@@ -36,10 +36,10 @@ use crate::guarantees::Memory;
 use crate::ledger::Ledger;
 use crate::load::Arrivals;
 use crate::recorder::messages::FirstMessages;
-use crate::recorder::tally::{Tally, Times};
+use crate::recorder::tally::{Step, Tally, Times};
 use crate::seed::{Life, Purpose, derive, stream};
 use crate::target::{Link, Target};
-use crate::think::{ThinkTime, unit, visit_length};
+use crate::think::{ThinkTime, means, unit, visit_length};
 use crate::workload::Retry;
 
 /// What all browsers of a run share.
@@ -119,14 +119,14 @@ pub(crate) async fn browse<T: Target>(
             break;
         }
         let now = Instant::now();
-        room.tally.woke(now, thought, now - due);
+        room.tally.woke(now, browser.step(page, thought), now - due);
         // On the heap while it is asking: most browsers are thinking most of the time.
         Box::pin(browser.see(page, request, due)).await;
         if browser.told.is_cancelled() {
             break;
         }
         let think = crew.think.draw(&mut browser.think);
-        thought = Some(means(think, crew.think.mean()));
+        thought = Some(think);
         due = Instant::now() + think;
     }
     browser.leave().await;
@@ -146,7 +146,8 @@ pub(crate) async fn visit<T: Target>(
     let (mut due, mut thought) = (arrived, None);
     loop {
         let page = browser.choose().await;
-        if page == Interaction::Home && thought.is_some() {
+        if let (Interaction::Home, Some(from)) = (page, browser.before) {
+            room.tally.left(Instant::now(), from, page);
             break;
         }
         let request = prepare(page, &crew.shop, &browser.visit, &mut browser.input);
@@ -157,20 +158,16 @@ pub(crate) async fn visit<T: Target>(
         let now = Instant::now();
         // What the page before took too long is the shop's lateness, not the generator's; an arrival can only be the generator's.
         let late = if thought.is_some() { now - due.max(free) } else { now - due };
-        room.tally.woke(now, thought, late);
+        room.tally.woke(now, browser.step(page, thought), late);
         Box::pin(browser.see(page, request, due)).await;
         if browser.told.is_cancelled() {
             break;
         }
         let think = crew.think.draw(&mut browser.think);
-        thought = Some(means(think, crew.think.mean()));
+        thought = Some(think);
         due += think;
     }
     browser.leave().await;
-}
-
-fn means(think: Duration, mean: Duration) -> f64 {
-    if mean.is_zero() { 0.0 } else { think.as_secs_f64() / mean.as_secs_f64() }
 }
 
 /// Counts a browser for as long as it runs, however it ends.
@@ -200,11 +197,14 @@ struct Browser<'a, T: Target> {
     visits: Xoshiro256PlusPlus,
     jitter: Xoshiro256PlusPlus,
     visit: Visit,
-    visit_ends: Instant,
+    /// When the visit began, and how long it is to last at least; none before the first.
+    lasting: Option<(Instant, Duration)>,
     /// The page that was asked for last, whatever became of it.
     page: Option<Interaction>,
     /// The page before it in this visit, for the table of transitions.
     from: Option<Interaction>,
+    /// The page before it, of whichever visit.
+    before: Option<Interaction>,
     link: Option<T::Link>,
     /// The right to a shared connection, while it has one.
     permit: Option<SemaphorePermit<'a>>,
@@ -230,9 +230,10 @@ impl<'a, T: Target> Browser<'a, T> {
             visits: random(Purpose::Visit),
             jitter: random(Purpose::Retry),
             visit: Visit::default(),
-            visit_ends: Instant::now(),
+            lasting: None,
             page: None,
             from: None,
+            before: None,
             link: None,
             permit: None,
             connection: 0,
@@ -247,20 +248,39 @@ impl<'a, T: Target> Browser<'a, T> {
             None => Interaction::Home,
             Some(page) => self.crew.mix.transitions().next(page, self.walk.uniform(1, 9_999) as u16),
         };
-        self.from = self.page;
-        if next == Interaction::Home && Instant::now() >= self.visit_ends {
+        (self.from, self.before) = (self.page, self.page);
+        if next == Interaction::Home && self.visit_is_over() {
             self.begin_visit().await;
         }
         self.page = Some(next);
         next
     }
 
+    /// Whether the visit, if there is one, has lasted long enough; then it is counted as ended.
+    fn visit_is_over(&self) -> bool {
+        let Some((began, least)) = self.lasting else { return true };
+        let now = Instant::now();
+        let over = now >= began + least;
+        if over {
+            let in_means = |time| means(time, self.crew.visit_length);
+            self.room.tally.ended_visit(now, in_means(least), in_means(now - began));
+        }
+        over
+    }
+
     async fn begin_visit(&mut self) {
         self.leave().await;
         self.visit = Visit::new(&self.crew.shop, &mut self.input);
-        self.visit_ends = Instant::now() + visit_length(self.crew.visit_length, &mut self.visits);
+        let (now, least) = (Instant::now(), visit_length(self.crew.visit_length, &mut self.visits));
+        self.room.tally.began_visit(now, means(least, self.crew.visit_length));
+        self.lasting = Some((now, least));
         self.memory.clear();
         self.from = None;
+    }
+
+    /// What leads to a page, for the tally.
+    fn step(&self, to: Interaction, thought: Option<Duration>) -> Step {
+        Step { from: self.before, to, thought, mean: self.crew.think.mean() }
     }
 
     async fn leave(&mut self) {

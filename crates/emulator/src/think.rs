@@ -17,9 +17,9 @@ pub const SPEC_THINK: Duration = Duration::from_secs(7);
 /// The specification's mean of a visit's least length.
 pub const SPEC_VISIT: Duration = Duration::from_secs(15 * 60);
 /// Think times are cut off at so many means.
-const THINK_CUT: f64 = 10.0;
+pub(crate) const THINK_CUT: f64 = 10.0;
 /// Lengths of visits are cut off at so many means.
-const VISIT_CUT: f64 = 4.0;
+pub(crate) const VISIT_CUT: f64 = 4.0;
 
 /// The mean time that a browser thinks between two pages: `"spec"` (7 s) or a span. 0 is no thinking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl ThinkTime {
 /// Draws the least length of a visit with this mean (15 min in the specification), at most four times it.
 pub fn visit_length(mean: Duration, random: &mut Xoshiro256PlusPlus) -> Duration {
     exponential(mean, VISIT_CUT, random)
+}
+
+/// A time in means of its distribution; 0 where the mean is.
+pub(crate) fn means(time: Duration, mean: Duration) -> f64 {
+    if mean.is_zero() { 0.0 } else { time.as_secs_f64() / mean.as_secs_f64() }
 }
 
 /// −ln(r) × mean with r uniform in (0, 1], cut off.

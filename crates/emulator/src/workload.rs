@@ -6,7 +6,8 @@ use bookstore::mix::Mix;
 use serde::{Deserialize, Serialize};
 
 use crate::load::Arrivals;
-use crate::schedule::{Chaos, Event, Level, Phase, PhaseKind, Plan};
+use crate::schedule::warm_up::LEAST as SHORTEST;
+use crate::schedule::{Chaos, Event, Level, Phase, PhaseKind, Plan, Until};
 use crate::span::Span;
 use crate::think::{SPEC_VISIT, ThinkTime};
 
@@ -14,6 +15,8 @@ use crate::think::{SPEC_VISIT, ThinkTime};
 pub const MOST_SESSIONS: u32 = 100_000;
 /// The longest load, in seconds: a week.
 const LONGEST_LOAD: u64 = 7 * 24 * 3600;
+/// The longest warm-up that can be told on the command line, in seconds: a day.
+const MOST_WARM_UP: u32 = 24 * 3600;
 /// The most threads for browsers.
 const MOST_WORKERS: u32 = 256;
 /// The peak of an open load's plan, whose levels are millionths of the rate.
@@ -69,6 +72,53 @@ pub struct Workload {
     /// Threads for browsers; half of the cores, at least one, when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<u32>,
+}
+
+/// How long a warm-up lasts, as told on the command line: `steady`, or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmUpLength {
+    /// Until the load is steady: at least as long as the workload says, at most ten times as long (2 min where that is less).
+    Steady,
+    /// So many seconds.
+    Told(u32),
+}
+
+impl std::str::FromStr for WarmUpLength {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "steady" {
+            return Ok(Self::Steady);
+        }
+        let seconds: Option<u32> = text.strip_suffix('s').unwrap_or(text).parse().ok();
+        seconds
+            .filter(|seconds| (1..=MOST_WARM_UP).contains(seconds))
+            .map(Self::Told)
+            .ok_or_else(|| format!("allowed is `steady` or 1 to {MOST_WARM_UP} seconds"))
+    }
+}
+
+/// What makes no sense of a phase without a fixed length.
+fn check_open_end(phase: &Phase, key: &str, wrong: &mut Vec<String>) {
+    let shortest = phase.ramp_seconds.saturating_add(SHORTEST);
+    match phase.until {
+        None if phase.least_seconds > 0 => {
+            wrong.push(format!("{key}: least_seconds = {}: allowed together with until = \"steady\"", phase.least_seconds));
+        }
+        Some(_) if phase.kind != PhaseKind::Warmup => {
+            wrong.push(format!("{key}: until = \"steady\": allowed in a phase of kind = \"warmup\""));
+        }
+        Some(_) if phase.seconds < shortest => wrong.push(format!(
+            "{key}: seconds = {}: allowed with until = \"steady\" is {shortest} or more: its ramp, and {SHORTEST} s in which a \
+             steady load is known",
+            phase.seconds
+        )),
+        Some(_) if phase.least_seconds > phase.seconds => wrong.push(format!(
+            "{key}: least_seconds = {}: allowed is 0 to the phase's seconds ({})",
+            phase.least_seconds, phase.seconds
+        )),
+        _ => {}
+    }
 }
 
 /// What a browser does after a failure: it waits, each time longer, and asks for the same page again.
@@ -235,6 +285,10 @@ impl Workload {
                     phase.ramp_seconds, phase.seconds
                 ));
             }
+            check_open_end(phase, &key, wrong);
+        }
+        if self.phases.iter().filter(|phase| phase.until.is_some()).count() > 1 {
+            wrong.push("phase: until: allowed is one warm-up that ends by itself".into());
         }
         let seconds: u64 = self.phases.iter().map(|phase| u64::from(phase.seconds)).sum();
         if seconds > LONGEST_LOAD {
@@ -252,9 +306,83 @@ impl Workload {
             if let Err(message) = event.request() {
                 wrong.push(format!("{key}: node: {message}"));
             }
+            if let Some((start, end)) =
+                self.open_end().filter(|(start, end)| (*start..*end).contains(&event.at))
+            {
+                wrong.push(format!(
+                    "{key}: at = {}: lies in a warm-up that ends when the load is steady, which it would not be; allowed is up \
+                     to {start} and from {end} on (it comes as much earlier as that warm-up ends)",
+                    event.at
+                ));
+            }
         }
         if let Some(chaos) = &self.chaos {
             chaos.check(wrong);
+            if let Some((_, end)) = self.open_end().filter(|(_, end)| chaos.from < *end) {
+                wrong.push(format!(
+                    "chaos: from = {}: allowed is {end} or more, where the warm-up that ends when the load is steady is over",
+                    chaos.from
+                ));
+            }
+        }
+    }
+
+    /// From when to when a warm-up without a fixed length may last, in seconds of the load.
+    fn open_end(&self) -> Option<(f64, f64)> {
+        self.plan().open_ended().map(|(start, most, _)| (f64::from(start), f64::from(most)))
+    }
+
+    /// Gives the first warm-up another length; what comes after it moves along, and what happens in it stays in it. One is put
+    /// before all phases where there is none.
+    pub fn set_warm_up(&mut self, warm_up: WarmUpLength) {
+        let first =
+            self.phases.iter().position(|phase| phase.kind == PhaseKind::Warmup).unwrap_or_else(|| {
+                let (name, kind, sessions) = ("warm-up".to_owned(), PhaseKind::Warmup, self.first_level());
+                let none = Phase {
+                    name,
+                    kind,
+                    seconds: 0,
+                    until: None,
+                    least_seconds: 0,
+                    sessions,
+                    ramp_seconds: 0,
+                };
+                self.phases.insert(0, none);
+                0
+            });
+        let old_end = self.plan().spans().nth(first).map_or(0, |(_, end, _)| end);
+        let phase = &mut self.phases[first];
+        let told = phase.seconds;
+        match warm_up {
+            WarmUpLength::Told(seconds) => {
+                (phase.seconds, phase.until, phase.least_seconds) = (seconds, None, 0);
+            }
+            WarmUpLength::Steady if phase.until.is_none() => {
+                phase.until = Some(Until::Steady);
+                phase.least_seconds = told;
+                phase.seconds = (told * 10).max(phase.ramp_seconds + 3 * SHORTEST);
+            }
+            WarmUpLength::Steady => {}
+        }
+        phase.ramp_seconds = phase.ramp_seconds.min(phase.seconds);
+        let by = f64::from(phase.seconds) - f64::from(told);
+        self.move_by(f64::from(old_end), by);
+    }
+
+    /// Browsers of the first phase.
+    fn first_level(&self) -> Level {
+        self.phases.first().map_or_else(Level::default, |phase| phase.sessions)
+    }
+
+    /// Moves all that happens from a second on.
+    fn move_by(&mut self, from: f64, by: f64) {
+        let moved = |at: f64| if at >= from { at + by } else { at.min(from + by.min(0.0)) };
+        for event in &mut self.events {
+            event.at = moved(event.at);
+        }
+        if let Some(chaos) = &mut self.chaos {
+            chaos.from = moved(chaos.from);
+            chaos.until = chaos.until.map(moved);
         }
     }
 
@@ -288,12 +416,18 @@ impl Workload {
         self.plan().seconds()
     }
 
-    /// Makes the load about `seconds` long: every phase, ramp and event time in the same proportion, no phase below a second.
+    /// Makes the load about `seconds` long: every phase, ramp and event time in the same proportion, no phase below a second. A
+    /// warm-up that becomes too short to be found steady lasts as long as it may.
     pub fn stretch(&mut self, seconds: u32) {
         let factor = f64::from(seconds) / f64::from(self.seconds().max(1));
         for phase in &mut self.phases {
             phase.seconds = ((f64::from(phase.seconds) * factor).round() as u32).max(1);
             phase.ramp_seconds = ((f64::from(phase.ramp_seconds) * factor).round() as u32).min(phase.seconds);
+            phase.least_seconds =
+                ((f64::from(phase.least_seconds) * factor).round() as u32).min(phase.seconds);
+            if phase.seconds < phase.ramp_seconds + SHORTEST {
+                (phase.until, phase.least_seconds) = (None, 0);
+            }
         }
         let end = f64::from(self.seconds());
         for event in &mut self.events {
@@ -367,7 +501,7 @@ mod tests {
         type Break = fn(&mut Workload);
         let open = |rate| Some(Arrivals { rate, ..Arrivals::default() });
         assert_eq!(open(0.5).map(|arrivals| arrivals.check()), Some(Ok(())));
-        let cases: [(&str, Break); 18] = [
+        let cases: [(&str, Break); 26] = [
             ("sessions = 0", |w| w.sessions = 0),
             ("sessions = 100001", |w| w.sessions = 100_001),
             ("stop_after = 0", |w| w.stop_after = Some(0)),
@@ -388,12 +522,62 @@ mod tests {
             ("ramp_seconds = 21", |w| w.phases[1].ramp_seconds = 21),
             ("at = 26", |w| w.events[0].at = 26.0),
             ("kill needs a node", |w| w.events[0].node = None),
+            ("kind = \"warmup\"", |w| w.phases[1].until = Some(Until::Steady)),
+            ("seconds = 39: allowed with until", |w| open_end(w, 39, 0)),
+            ("least_seconds = 101: allowed is 0", |w| open_end(w, 100, 101)),
+            ("least_seconds = 1: allowed together", |w| w.phases[1].least_seconds = 1),
+            ("lies in a warm-up", |w| open_end(w, 60, 0)),
+            ("from 60 on", |w| open_end(w, 60, 0)),
+            ("one warm-up that ends", |w| {
+                open_end(w, 60, 0);
+                w.phases.push(w.phases[0].clone());
+            }),
+            ("chaos: from = 5: allowed is 60", |w| {
+                open_end(w, 60, 0);
+                w.chaos = Some(Chaos::default());
+            }),
         ];
         for (expected, spoil) in cases {
             let mut workload = small();
             spoil(&mut workload);
             let wrong = workload.check().expect_err(expected);
             assert!(wrong.iter().any(|line| line.contains(expected)), "{expected}: {wrong:?}");
+        }
+    }
+
+    fn open_end(workload: &mut Workload, seconds: u32, least_seconds: u32) {
+        let phase = &mut workload.phases[0];
+        (phase.until, phase.seconds, phase.least_seconds) = (Some(Until::Steady), seconds, least_seconds);
+    }
+
+    #[test]
+    fn a_warm_up_of_another_length_moves_what_comes_after_it() {
+        let mut workload = small();
+        workload.set_warm_up(WarmUpLength::Told(30));
+        assert_eq!((workload.phases[0].seconds, workload.events[0].at), (30, 33.0));
+        workload.set_warm_up(WarmUpLength::Steady);
+        let warm = &workload.phases[0];
+        assert_eq!((warm.until, warm.least_seconds, warm.seconds), (Some(Until::Steady), 30, 300));
+        assert_eq!((workload.events[0].at, workload.check()), (303.0, Ok(())));
+        let known = workload.clone();
+        workload.set_warm_up(WarmUpLength::Steady);
+        assert_eq!(workload, known, "it is so already");
+        workload.set_warm_up(WarmUpLength::Told(5));
+        assert_eq!(workload, small());
+        workload.phases.remove(0);
+        workload.events[0].at = 3.0;
+        workload.set_warm_up(WarmUpLength::Told(7));
+        assert_eq!((workload.phases[0].seconds, workload.phases[0].kind), (7, PhaseKind::Warmup));
+        assert_eq!((workload.events[0].at, workload.check()), (10.0, Ok(())));
+        for (text, length) in [
+            ("steady", Ok(WarmUpLength::Steady)),
+            ("60", Ok(WarmUpLength::Told(60))),
+            ("60s", Ok(WarmUpLength::Told(60))),
+        ] {
+            assert_eq!(text.parse(), length);
+        }
+        for text in ["", "0", "-1", "soon", "1.5", "90000"] {
+            assert!(text.parse::<WarmUpLength>().expect_err(text).contains("`steady`"));
         }
     }
 
@@ -407,6 +591,13 @@ mod tests {
         assert_eq!(workload.events[0].action, EventAction::Kill);
         workload.stretch(2);
         assert_eq!(workload.check(), Ok(()), "no phase falls below a second");
+        let mut open = small();
+        open_end(&mut open, 100, 50);
+        open.events.clear();
+        open.stretch(60);
+        assert_eq!((open.phases[0].until, open.phases[0].least_seconds), (Some(Until::Steady), 25));
+        open.stretch(20);
+        assert_eq!((open.phases[0].until, open.check()), (None, Ok(())), "too short to be found steady");
     }
 
     #[test]

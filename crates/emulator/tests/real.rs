@@ -140,7 +140,7 @@ async fn a_target_is_looked_at_before_the_load_and_reached_over_tcp() {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let control = std::sync::Arc::new(emulator::control::NoControl);
             let folder = folder.path().to_owned();
-            let plan = RunPlan { workload: load, target, scale, seed: 1, folder, control };
+            let plan = RunPlan { workload: load, target, scale, seed: 1, folder, control, metrics: None };
             run(plan, watch::channel(Live::default()).0, CancellationToken::new()).await
         }
     };

@@ -31,6 +31,19 @@ pub enum ReportError {
     /// The folder holds no run.
     #[error("{} is not a run folder: it holds neither manifest.json nor seconds.csv", .0.display())]
     NoRun(PathBuf),
+    /// The folder was made by a later version, whose formats mean something else.
+    #[error(
+        "{} was made by a later version of tpcw: its format is {found}, this one reads up to {known}; use a later tpcw",
+        path.display()
+    )]
+    Later {
+        /// Which one.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version of this program.
+        known: u32,
+    },
     /// A file does not hold what it should.
     #[error("{}: {message}", path.display())]
     Format {

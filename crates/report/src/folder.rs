@@ -7,10 +7,9 @@ use hdrhistogram::Histogram;
 use crate::{
     ReportError, RunDir,
     record::{
-        AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, MANIFEST_FILE,
-        Manifest, NodeRow, OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ,
-        TAG_SERVICE, TAG_WRITE, ThinkRow, TransitionRow, new_histogram, read_histograms, read_json,
-        read_table,
+        AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, Manifest, NodeRow,
+        OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE,
+        ThinkRow, TransitionRow, VisitRow, new_histogram, read_histograms, read_json, read_table,
     },
     spread::Spread,
 };
@@ -40,6 +39,8 @@ pub struct Folder {
     pub thinks: Vec<ThinkRow>,
     /// `transitions.csv`.
     pub transitions: Vec<TransitionRow>,
+    /// `visits.csv`; empty in an open load, and in folders of older versions.
+    pub visits: Vec<VisitRow>,
     /// `audit.json`.
     pub audit: Option<Audit>,
     /// `outcome.json`.
@@ -73,9 +74,11 @@ impl Folder {
     /// Reads everything.
     ///
     /// # Errors
-    /// Names the file that cannot be read, and the line where one does not fit.
+    /// Names the file that cannot be read, and the line where one does not fit. [`ReportError::Later`] for a folder of a later
+    /// version.
     pub fn read(run: &RunDir) -> Result<Self, ReportError> {
         let path = run.path();
+        let manifest = Manifest::read(path)?.unwrap_or_default();
         let mut seconds: Vec<SecondRow> = read_table(path)?;
         seconds.sort_by_key(|s| s.second);
         seconds.dedup_by_key(|s| s.second);
@@ -84,7 +87,7 @@ impl Folder {
         let load_s = seconds.last().map_or(0, |s| s.second + 1);
         let (latencies, spread) = read_latencies(run, &measured_seconds(&seconds), load_s)?;
         let mut folder = Self {
-            manifest: read_json(&run.file(MANIFEST_FILE))?.unwrap_or_default(),
+            manifest,
             seconds,
             interactions: read_table(path)?,
             nodes: read_table(path)?,
@@ -95,6 +98,7 @@ impl Folder {
             resources: read_table(path)?,
             thinks: read_table(path)?,
             transitions: read_table(path)?,
+            visits: read_table(path)?,
             audit: read_json(&run.file(AUDIT_FILE))?,
             outcome: read_json(&run.file(OUTCOME_FILE))?,
             latencies,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ReportError, RunDir,
-    record::{MANIFEST_FILE, Manifest, SCHEMA_VERSION, read_json, round3},
+    record::{Manifest, read_json, round3},
     statistics::change_points,
     summary::{self, Summary, ValidityState},
 };
@@ -119,12 +119,8 @@ fn changes(figure: &str, series: &[f64], more_is_better: bool) -> Vec<Change> {
 }
 
 fn read_one(run: &RunDir) -> Result<(Manifest, Summary), ReportError> {
-    let manifest: Option<Manifest> = read_json(&run.file(MANIFEST_FILE))?;
+    let manifest = Manifest::read(run.path())?;
     let manifest = manifest.ok_or_else(|| ReportError::NoRun(run.path().to_owned()))?;
-    if manifest.schema_version > SCHEMA_VERSION {
-        let message = format!("made by a later version (format {})", manifest.schema_version);
-        return Err(ReportError::Format { path: run.file(MANIFEST_FILE), message });
-    }
     let kept: Option<Summary> = read_json(&run.file(summary::SUMMARY_FILE))?;
     let summary = kept.map_or_else(|| summary::summarize(run), Ok)?;
     Ok((manifest, summary))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub use events::EventLimits;
 use serde::{Deserialize, Serialize};
 
-use crate::summary::{EventSummary, Summary};
+use crate::summary::{Compliance, EventSummary, Summary, Test};
 
 /// The limits of a workload, its `[thresholds]` table. A key that is left out limits nothing, except those of the audit:
 /// nothing may be lost, doubled, invented or different, and no condition broken, unless the workload says how many.
@@ -32,6 +32,14 @@ pub struct Thresholds {
     pub within_limits: Option<bool>,
     /// The shares of the interactions fit the mix: the least p of the chi-square test.
     pub mix_p_min: Option<f64>,
+    /// Each page's successors fit the mix's table: the least p of the chi-square test, row by row.
+    pub transitions_p_min: Option<f64>,
+    /// Think times fit the distribution asked for: the least p of the Kolmogorov–Smirnov test.
+    pub think_time_p_min: Option<f64>,
+    /// The lengths of visits do: the same.
+    pub session_length_p_min: Option<f64>,
+    /// The rate keeps the scaling rule: between browsers / 14 and browsers / 7 a second.
+    pub within_scaling: Option<bool>,
     /// Browsers that may end before they are told.
     pub sessions_ended_early_max: Option<u64>,
     /// Scale-outs that must be done.
@@ -79,7 +87,7 @@ pub struct Thresholds {
 pub struct ThresholdResult {
     /// The key in the workload.
     pub name: String,
-    /// What it allows; for `within_limits` how many interactions may be beyond theirs.
+    /// What it allows; for `within_limits` how many interactions may be beyond theirs; 1 for `within_scaling`.
     pub limit: f64,
     /// What the run shows; `null` when it does not tell.
     pub value: Option<f64>,
@@ -98,6 +106,9 @@ impl Thresholds {
         };
         pct("errors_max_pct", self.errors_max_pct, 100.0)?;
         pct("mix_p_min", self.mix_p_min, 1.0)?;
+        pct("transitions_p_min", self.transitions_p_min, 1.0)?;
+        pct("think_time_p_min", self.think_time_p_min, 1.0)?;
+        pct("session_length_p_min", self.session_length_p_min, 1.0)?;
         for (name, value) in [
             ("wips_min", self.wips_min),
             ("p50_ms_max", self.p50_ms_max),
@@ -141,8 +152,24 @@ impl Thresholds {
         let wanted = self.within_limits.filter(|wanted| *wanted).map(|_| 0.0);
         judge.most("within_limits", wanted, (!run.by_interaction.is_empty()).then_some(beyond as f64));
         judge.least("mix_p_min", self.mix_p_min, run.mix_p);
+        self.compliance(&run.compliance, judge);
         let early = self.sessions_ended_early_max.map(number);
         judge.most("sessions_ended_early_max", early, run.sessions_ended_early.map(number));
+    }
+
+    fn compliance(&self, found: &Compliance, judge: &mut Judge) {
+        let p = |test: Option<&Test>| test.and_then(|test| test.p);
+        judge.least("transitions_p_min", self.transitions_p_min, p(found.transitions.as_ref()));
+        // What was drawn and what was slept: both have to fit.
+        let think = found.think_time.as_ref();
+        let think =
+            p(think.map(|t| &t.slept)).zip(p(think.map(|t| &t.drawn))).map(|(slept, drawn)| slept.min(drawn));
+        judge.least("think_time_p_min", self.think_time_p_min, think);
+        let planned = found.session_length.as_ref().map(|lengths| &lengths.planned);
+        judge.least("session_length_p_min", self.session_length_p_min, p(planned));
+        let wanted = self.within_scaling.filter(|wanted| *wanted).map(|_| 1.0);
+        let within = found.scaling.as_ref().map(|scaling| f64::from(u8::from(scaling.within)));
+        judge.least("within_scaling", wanted, within);
     }
 
     fn events(&self, run: &Summary, judge: &mut Judge) {

@@ -15,12 +15,13 @@ use report::{
 };
 
 /// Every part of the page.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "verdict",
     "headline",
     "timeline",
     "events",
     "interactions",
+    "load",
     "nodes",
     "servers",
     "generator",

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use emulator::workload::WarmUpLength;
 
 /// How does a replicated MySQL or MariaDB cluster behave under an online shop's load while it scales, fails and
 /// recovers?
@@ -132,6 +133,9 @@ pub struct RunArgs {
     /// How long the load lasts in all; phases and events keep their proportions (90s, 10m)
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
+    /// How long the first warm-up lasts: so many seconds, or `steady`: until throughput and 90th percentile are (MSER-5)
+    #[arg(long, value_name = "steady|SECONDS")]
+    pub warm_up: Option<WarmUpLength>,
     /// Mean think time (500ms, 0ms), or `spec` for the specification's 7 s
     #[arg(long, value_name = "TIME")]
     pub think_time: Option<String>,
@@ -150,6 +154,9 @@ pub struct RunArgs {
     /// Where the run's files go, instead of reports/<workload>/<time>
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Serve the run's figures for Prometheus while it lasts, at this loopback address (127.0.0.1:9100; port 0: any free one)
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
     /// Say nothing but errors and the verdict
     #[arg(long)]
     pub quiet: bool,
@@ -397,9 +404,9 @@ pub struct SearchArgs {
     /// Further runs that the answer must hold
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub confirmations: u32,
-    /// Seconds before each measurement
-    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
-    pub warm_up: u32,
+    /// Seconds before each measurement, or `steady`: until throughput and 90th percentile are, 20 s to 200 s
+    #[arg(long, default_value = "20", value_name = "steady|SECONDS")]
+    pub warm_up: WarmUpLength,
     /// Seconds of each measurement
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub hold: u32,
@@ -437,18 +444,19 @@ pub enum SearchFor {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
-  tpcw ab smoke --blocks 5 --set-b balancer.strategy=random
-  tpcw ab smoke --blocks 5 --build-b /tmp/other/tpcw
-  tpcw ab smoke --blocks 5 --target-a URL --target-b URL
-  tpcw ab smoke --blocks 5 --self          A against A: what can this machine tell apart?
+  tpcw ab smoke --blocks 6 --set-b balancer.strategy=random
+  tpcw ab smoke --blocks 6 --build-b /tmp/other/tpcw
+  tpcw ab smoke --blocks 6 --target-a URL --target-b URL
+  tpcw ab smoke --blocks 6 --self          A against A: what can this machine tell apart?
+  tpcw ab smoke --side-by-side --build-b /tmp/other/tpcw   both at once, an answer within five minutes
 
 Exit codes: 0 improved or unchanged, 1 regressed, 2 wrong flags, 4 inconclusive.")]
 pub struct AbArgs {
     /// Name or path of a workload
     #[arg(default_value = "smoke")]
     pub workload: String,
-    /// Blocks of four runs, A B B A
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    /// Blocks of four runs, A B B A; from fewer than 6 hardly any difference can be told
+    #[arg(long, default_value_t = 6, value_name = "N")]
     pub blocks: u32,
     /// Emulated browsers at the peak
     #[arg(long, value_name = "N")]
@@ -456,6 +464,9 @@ pub struct AbArgs {
     /// How long the load of each run lasts
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
+    /// How long the warm-up of each run lasts: so many seconds, or `steady`
+    #[arg(long, value_name = "steady|SECONDS")]
+    pub warm_up: Option<WarmUpLength>,
     /// A key of the workload for A, as KEY=VALUE (may be repeated)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set_a: Vec<String>,
@@ -483,6 +494,18 @@ pub struct AbArgs {
     /// Length of a block within a run in seconds
     #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub block: u32,
+    /// Keep both sides up at once and have the load take turns of some seconds, until there is a verdict
+    #[arg(long)]
+    pub side_by_side: bool,
+    /// With --side-by-side: an answer within so many minutes
+    #[arg(long, default_value_t = 5.0, value_name = "MINUTES")]
+    pub minutes: f64,
+    /// With --side-by-side: measured seconds of a turn
+    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub turn: u32,
+    /// With --side-by-side: strike every node of B with this fault first ("slow 95"), to see whether that is found
+    #[arg(long, value_name = "FAULT", requires = "side_by_side", conflicts_with = "target_b")]
+    pub fault_b: Option<String>,
     /// Where the runs' folders go
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -9,6 +9,7 @@ mod failure;
 mod front;
 mod interrupt;
 mod keeper;
+mod kept;
 mod live;
 mod logging;
 mod machine;
@@ -20,6 +21,8 @@ mod stage;
 mod status;
 mod target;
 mod trial;
+mod usage;
+mod watch;
 mod workload;
 
 use std::process::ExitCode;

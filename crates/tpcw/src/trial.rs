@@ -98,7 +98,7 @@ impl Trial<'_> {
 }
 
 /// Has a run end in good order, as Ctrl-C would.
-async fn end(child: &mut Child) {
+pub async fn end(child: &mut Child) {
     if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
         // It may have ended just now.
         let _ = kill_process(pid, Signal::TERM);

@@ -7,6 +7,7 @@ use bookstore::{Mix, Scale};
 use emulator::control::{Action, Fault};
 use emulator::load::Arrivals;
 use emulator::schedule::Event;
+use emulator::think::SPEC_THINK;
 use emulator::workload::Workload as Load;
 use report::thresholds::Thresholds;
 use serde::{Deserialize, Serialize};
@@ -291,6 +292,9 @@ pub fn resolve(mut resolved: Resolved, args: &RunArgs) -> Outcome<Resolved> {
         }
         workload.load.stretch(seconds);
     }
+    if let Some(warm_up) = args.warm_up {
+        workload.load.set_warm_up(warm_up);
+    }
     if let Some(rate) = args.rate {
         open_at(rate, &mut workload.load, args.sessions.is_some())?;
     }
@@ -299,6 +303,9 @@ pub fn resolve(mut resolved: Resolved, args: &RunArgs) -> Outcome<Resolved> {
     workload.population = args.population.unwrap_or(workload.population);
     workload.seed = args.seed.unwrap_or(workload.seed);
     check(workload, |_| None).map_err(|lines| Failure::usage(lines.join("\ntpcw: ")))?;
+    if args.think_time.is_some() || args.rate.is_some() {
+        adapt_to_thinking(&mut resolved.workload);
+    }
     if args.target.is_some() {
         adapt_to_target(&mut resolved);
     } else {
@@ -335,6 +342,20 @@ fn adapt_to_target(resolved: &mut Resolved) {
     thresholds.promotions_min = None;
 }
 
+/// Rules for the specification's think time, for browsers that think, and for visits that last are not for other loads.
+fn adapt_to_thinking(workload: &mut Workload) {
+    let (load, thresholds) = (&workload.load, &mut workload.thresholds);
+    if load.arrivals.is_some() || load.think_time.mean() != SPEC_THINK {
+        thresholds.within_scaling = None;
+    }
+    if load.arrivals.is_some() {
+        thresholds.session_length_p_min = None;
+    }
+    if load.think_time.mean().is_zero() {
+        thresholds.think_time_p_min = None;
+    }
+}
+
 fn forget_scaling(thresholds: &mut Thresholds) {
     thresholds.scale_outs_min = None;
     thresholds.scale_ins_min = None;
@@ -359,6 +380,9 @@ fn adapt_to_load(resolved: &mut Resolved, args: &RunArgs, expected_sessions: u32
 
 #[cfg(test)]
 mod tests {
+    use emulator::schedule::Until;
+    use emulator::workload::WarmUpLength;
+
     use super::*;
 
     fn failure(text: &str) -> String {
@@ -415,9 +439,30 @@ mod tests {
             RunArgs { items: Some(0), ..RunArgs::default() },
             RunArgs { rate: Some(0.0), ..RunArgs::default() },
             RunArgs { connections: Some(0), ..RunArgs::default() },
+            RunArgs { warm_up: Some(WarmUpLength::Told(700_000)), ..RunArgs::default() },
         ] {
             assert_eq!(resolve(small(), &args).expect_err("not allowed").kind.code(), 2);
         }
+    }
+
+    #[test]
+    fn a_warm_up_is_as_long_as_told_whatever_the_workload_says() {
+        let resolved = |name: &str, warm_up| {
+            let args = RunArgs { warm_up: Some(warm_up), ..RunArgs::default() };
+            resolve(read(Some(name)).expect("built in"), &args).expect("allowed").workload.load
+        };
+        let fast = RunArgs { think_time: Some("0ms".into()), ..RunArgs::default() };
+        let thresholds =
+            resolve(read(Some("shopping")).expect("built in"), &fast).expect("allowed").workload.thresholds;
+        assert_eq!((thresholds.within_scaling, thresholds.think_time_p_min), (None, None));
+        assert!(thresholds.session_length_p_min.is_some());
+        let told = resolved("shopping", WarmUpLength::Told(30));
+        assert_eq!((told.phases[0].seconds, told.phases[0].until), (30, None));
+        let steady = resolved("failover", WarmUpLength::Steady);
+        assert_eq!((steady.phases[0].least_seconds, steady.phases[0].until), (5, Some(Until::Steady)));
+        let first = read(Some("failover")).expect("built in").workload.load.events[0].at;
+        let later = f64::from(steady.phases[0].seconds - 5);
+        assert_eq!(steady.events[0].at, first + later, "events keep their place after the warm-up");
     }
 
     #[test]

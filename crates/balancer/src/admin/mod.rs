@@ -17,6 +17,7 @@ pub mod api;
 pub mod door;
 pub mod guard;
 pub mod metrics;
+pub mod page;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -59,9 +60,17 @@ const SESSIONS: usize = 10_000;
 /// Requests under way when everything is stopped may take so much longer.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// The type of Prometheus text.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4";
+
 /// Serves until it is stopped.
 pub async fn serve(listener: TcpListener, handle: Handle, token: Option<Token>, stop: CancellationToken) {
-    let served = axum::serve(Door::new(listener), router(handle, token));
+    attend(listener, router(handle, token), stop).await;
+}
+
+/// Answers whoever comes through the door.
+async fn attend(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let served = axum::serve(Door::new(listener), router);
     let served = served.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future();
     let patience = async {
         stop.cancelled().await;
@@ -70,7 +79,7 @@ pub async fn serve(listener: TcpListener, handle: Handle, token: Option<Token>, 
     tokio::select! {
         result = served => {
             if let Err(error) = result {
-                tracing::error!(%error, "the admin API ended");
+                tracing::error!(%error, "an HTTP server ended");
             }
         }
         () = patience => {}
@@ -332,7 +341,7 @@ async fn reload_certificates(State(handle): State<Handle>) -> Response {
 async fn metrics_text(State(handle): State<Handle>) -> Response {
     let sessions = handle.sessions(false, 0).await;
     let text = metrics::text(&handle.status(), &handle.nodes(), &sessions);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()
 }
 
 async fn ready(State(handle): State<Handle>) -> Response {

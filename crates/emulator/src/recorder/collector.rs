@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use report::record::{NodeRow, SecondRow};
+use report::record::{NodeRow, SecondRow, WarmUp};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,9 @@ use super::files::{Files, Frame, mean, quantile};
 use super::nodes::NodeWatch;
 use super::slice::Slice;
 use super::tally::Tally;
+use crate::metrics::{Metrics, Moment};
 use crate::run::{Live, RunError, SoFar};
+use crate::schedule::warm_up::WarmUpWatch;
 use crate::schedule::{PhaseKind, Plan};
 use crate::session::Crew;
 
@@ -30,6 +32,8 @@ pub(crate) struct Totals {
     pub whole: Slice,
     /// Tries of pages that ended after the load's last second, well or not: they have no rows.
     pub after_end: u64,
+    /// How a warm-up of open length ended.
+    pub warm_up: Option<WarmUp>,
 }
 
 /// The gatherer; it alone writes the rows of seconds.
@@ -44,8 +48,11 @@ pub(crate) struct Collector<T> {
     /// When the load ended, since its start; set once.
     ended: Arc<OnceLock<Duration>>,
     progress: watch::Sender<Live>,
-    sum: Slice,
-    totals: Totals,
+    warm_up: Option<WarmUpWatch>,
+    metrics: Option<Arc<Metrics>>,
+    /// On the heap, as are the totals: they are moved about with the task that gathers.
+    sum: Box<Slice>,
+    totals: Box<Totals>,
     /// Seconds of the measurement interval that are over.
     measured_s: u32,
 }
@@ -60,12 +67,14 @@ pub(crate) struct Parts<T> {
     pub events: Arc<EventLog>,
     pub ended: Arc<OnceLock<Duration>>,
     pub progress: watch::Sender<Live>,
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl<T> Collector<T> {
     pub(crate) fn new(parts: Parts<T>) -> Self {
-        let Parts { crew, tallies, plan, files, nodes, events, ended, progress } = parts;
-        let totals = Totals { measured: Slice::new(), whole: Slice::new(), after_end: 0 };
+        let Parts { crew, tallies, plan, files, nodes, events, ended, progress, metrics } = parts;
+        let warm_up = WarmUpWatch::of(&plan);
+        let totals = Totals { measured: Slice::new(), whole: Slice::new(), after_end: 0, warm_up: None };
         Self {
             crew,
             tallies,
@@ -75,14 +84,16 @@ impl<T> Collector<T> {
             events,
             ended,
             progress,
-            sum: Slice::new(),
-            totals,
+            warm_up,
+            metrics,
+            sum: Box::new(Slice::new()),
+            totals: Box::new(totals),
             measured_s: 0,
         }
     }
 
     /// Gathers until `done`, then what is left.
-    pub(crate) async fn run(mut self, done: CancellationToken) -> Result<(Totals, Files), RunError> {
+    pub(crate) async fn run(mut self, done: CancellationToken) -> Result<(Box<Totals>, Files), RunError> {
         let mut second = 0;
         loop {
             tokio::select! {
@@ -122,12 +133,30 @@ impl<T> Collector<T> {
     async fn record(&mut self, frame: &Frame) -> Result<(), RunError> {
         let nodes = self.nodes.rows(frame.second).await;
         let row = self.files.append(frame, &self.sum, &nodes)?;
+        if let Some(metrics) = &self.metrics {
+            metrics.second(self.moment(frame, &row), &self.sum);
+        }
+        if let Some(watch) = &mut self.warm_up {
+            watch.second(frame.second, row.interactions, row.p90_ms);
+            self.totals.warm_up = watch.ended(frame.second + 1);
+        }
         if frame.measured {
             self.totals.measured.merge(&self.sum);
             self.measured_s += 1;
         }
         self.show(frame, &row, nodes);
         Ok(())
+    }
+
+    fn moment<'a>(&self, frame: &Frame, row: &'a SecondRow) -> Moment<'a> {
+        Moment {
+            row,
+            phases: self.plan.spans().map(|(.., phase)| phase.name.clone()).collect(),
+            of_seconds: self.plan.seconds(),
+            cpu_share: frame.cpu_share,
+            orders: self.crew.ledger.acknowledged(),
+            events: self.events.counts(),
+        }
     }
 
     /// A second after the load: the live view stays at the last one, but for what goes on happening.

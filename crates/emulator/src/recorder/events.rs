@@ -1,6 +1,6 @@
 //! `events.csv`: written when something happens, by whoever sees it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -22,13 +22,16 @@ pub(crate) struct EventLog {
 struct Inner {
     table: Table<EventRow>,
     recent: VecDeque<EventRow>,
+    /// By kind.
+    counts: BTreeMap<&'static str, u64>,
     failed: Option<ReportError>,
 }
 
 impl EventLog {
     pub(crate) fn create(folder: &Path, start: Instant) -> Result<Self, ReportError> {
         let table = Table::create(folder)?;
-        let inner = Inner { table, recent: VecDeque::with_capacity(RECENT), failed: None };
+        let recent = VecDeque::with_capacity(RECENT);
+        let inner = Inner { table, recent, counts: BTreeMap::new(), failed: None };
         Ok(Self { start, inner: Mutex::new(inner) })
     }
 
@@ -45,6 +48,7 @@ impl EventLog {
         if let Err(error) = inner.table.append(&row) {
             inner.failed.get_or_insert(error);
         }
+        *inner.counts.entry(kind.name()).or_default() += 1;
         if inner.recent.len() == RECENT {
             inner.recent.pop_front();
         }
@@ -54,6 +58,11 @@ impl EventLog {
     /// The newest events, oldest first.
     pub(crate) fn recent(&self) -> Vec<EventRow> {
         self.inner.lock().expect("no panic while the events are held").recent.iter().cloned().collect()
+    }
+
+    /// How many there were, by kind.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.inner.lock().expect("no panic while the events are held").counts.clone()
     }
 
     /// Why an event could not be written, once.

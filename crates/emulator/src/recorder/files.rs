@@ -10,11 +10,15 @@ use hdrhistogram::Histogram;
 use report::ReportError;
 use report::record::{
     ErrorRow, FINE_BIN_MS, FineRow, GeneratorRow, HistogramLog, InteractionRow, NodeRow, SecondRow,
-    TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE, Table, ThinkRow, TransitionRow, write_table,
+    TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE, Table, ThinkRow, TransitionRow, VisitRow,
+    write_table,
 };
 
 use super::collector::Totals;
-use super::slice::{Bin, PAGES, Slice};
+use super::slice::{Bin, Slice};
+use super::spread::ends;
+use crate::think::{THINK_CUT, VISIT_CUT};
+use crate::workload::Workload;
 
 /// The tables that grow while a run goes on.
 #[derive(Debug)]
@@ -85,16 +89,15 @@ impl Files {
     }
 
     /// Writes the tables that are known at the end.
-    pub(crate) fn finish(
-        &self,
-        mix: Mix,
-        limit_share: f64,
-        think_mean: Duration,
-        totals: &Totals,
-    ) -> Result<(), ReportError> {
+    pub(crate) fn finish(&self, workload: &Workload, totals: &Totals) -> Result<(), ReportError> {
+        let (mix, limit_share) = (workload.mix, workload.limits.share());
         write_table(&self.folder, &interaction_rows(mix, limit_share, &totals.measured))?;
-        write_table(&self.folder, &think_rows(think_mean, &totals.whole))?;
-        write_table(&self.folder, &transition_rows(&totals.whole))
+        write_table(&self.folder, &think_rows(workload.think_time.mean(), &totals.whole))?;
+        // Visits of an open load end when the walk leads home, not after a time.
+        if workload.arrivals.is_none() && !workload.visit_length.0.is_zero() {
+            write_table(&self.folder, &visit_rows(workload.visit_length.0, &totals.whole))?;
+        }
+        write_table(&self.folder, &transition_rows(mix, &totals.whole))
     }
 }
 
@@ -197,21 +200,39 @@ fn interaction_rows(mix: Mix, limit_share: f64, measured: &Slice) -> Vec<Interac
     Interaction::ALL.map(row).into()
 }
 
-fn think_rows(think_mean: Duration, whole: &Slice) -> Vec<ThinkRow> {
-    if think_mean.is_zero() {
-        return vec![ThinkRow { le_ms: 0.0, count: whole.thinks.iter().sum() }];
+fn think_rows(mean: Duration, whole: &Slice) -> Vec<ThinkRow> {
+    let (drawn, slept) = (&whole.thinks, &whole.slept);
+    if mean.is_zero() {
+        return vec![ThinkRow { le_ms: 0.0, count: drawn.total(), slept: slept.total() }];
     }
-    let width = think_mean.as_secs_f64() * 100.0;
-    let ends = (1..).map(|number| f64::from(number) * width).zip(whole.thinks);
-    ends.map(|(le_ms, count)| ThinkRow { le_ms, count }).collect()
+    let rows =
+        ends(&[drawn, slept], THINK_CUT, millis(mean)).into_iter().zip(drawn.counts().zip(slept.counts()));
+    rows.map(|(le_ms, (count, slept))| ThinkRow { le_ms, count, slept }).collect()
 }
 
-fn transition_rows(whole: &Slice) -> Vec<TransitionRow> {
+fn visit_rows(mean: Duration, whole: &Slice) -> Vec<VisitRow> {
+    let (planned, ended, lasted) = (&whole.planned, &whole.ended, &whole.lasted);
+    let ends = ends(&[planned, ended, lasted], VISIT_CUT, millis(mean));
+    let counts = planned.counts().zip(ended.counts()).zip(lasted.counts());
+    let row = |(le_ms, ((planned, ended), lasted))| VisitRow { le_ms, planned, ended, lasted };
+    ends.into_iter().zip(counts).map(row).collect()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn transition_rows(mix: Mix, whole: &Slice) -> Vec<TransitionRow> {
     let mut rows = Vec::new();
     for (from, counts) in whole.transitions.iter().enumerate() {
-        let from = if from == PAGES { "start" } else { Interaction::ALL[from].name() };
-        for (to, count) in Interaction::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0) {
-            rows.push(TransitionRow { from: from.to_owned(), to: to.name().to_owned(), count: *count });
+        let page = Interaction::ALL.get(from).copied();
+        for (to, count) in Interaction::ALL.into_iter().zip(counts) {
+            let drawn = page.map_or(0, |page| whole.steps[page.index()][to.index()]);
+            let chance = page.map_or(0.0, |page| mix.transitions().chance(page, to));
+            if *count > 0 || drawn > 0 || chance > 0.0 {
+                let from = page.map_or("start", Interaction::name).to_owned();
+                rows.push(TransitionRow { from, to: to.name().to_owned(), count: *count, drawn, chance });
+            }
         }
     }
     rows

@@ -11,7 +11,8 @@ pub(crate) mod messages;
 pub(crate) mod nodes;
 pub(crate) mod resources;
 pub(crate) mod slice;
+pub(crate) mod spread;
 pub(crate) mod tally;
 
 pub use slice::Slice;
-pub use tally::{Tally, Times};
+pub use tally::{Step, Tally, Times};

@@ -7,15 +7,19 @@ use bookstore::store::FailureClass;
 use hdrhistogram::Histogram;
 use report::record::{FINE_BIN_MS, new_histogram};
 
+use super::spread::Spread;
 use crate::target::{Answered, StatementKind};
+use crate::think::{THINK_CUT, VISIT_CUT};
 
 /// Interactions, and failure classes.
 pub(crate) const PAGES: usize = Interaction::ALL.len();
-const CLASSES: usize = FailureClass::ALL.len();
+pub(crate) const CLASSES: usize = FailureClass::ALL.len();
 /// Bins of 100 ms in a second.
 pub(crate) const BINS: usize = (1000 / FINE_BIN_MS) as usize;
-/// Buckets of the histogram of think times, each a tenth of the mean wide; the last ends at the cut of ten means.
-pub(crate) const THINK_BUCKETS: usize = 100;
+/// Think times in tenths of the mean, up to the cut of ten means.
+pub(crate) type Thinks = Spread<100>;
+/// Lengths of visits in twentieths of the mean, up to the cut of four means.
+pub(crate) type Lengths = Spread<80>;
 
 /// One bin of `fine.csv`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +62,18 @@ pub struct Slice {
     pub(crate) bins: [Bin; BINS],
     /// Row `PAGES` is the start of a visit.
     pub(crate) transitions: [[u64; PAGES]; PAGES + 1],
-    pub(crate) thinks: [u64; THINK_BUCKETS],
+    /// How often walks led from one page to another, across visits.
+    pub(crate) steps: [[u64; PAGES]; PAGES],
+    /// As drawn.
+    pub(crate) thinks: Thinks,
+    /// As they really were.
+    pub(crate) slept: Thinks,
+    /// Least lengths of visits that began.
+    pub(crate) planned: Lengths,
+    /// The same of those that ended by themselves.
+    pub(crate) ended: Lengths,
+    /// How long those lasted.
+    pub(crate) lasted: Lengths,
     /// Connections made again after one was lost.
     pub(crate) reconnects: u64,
     /// Pages given up: refused too often, of unknown outcome, or unanswered when the browser was told to end.
@@ -87,7 +102,12 @@ impl Slice {
             errors: [[0; CLASSES]; PAGES],
             bins: [Bin::default(); BINS],
             transitions: [[0; PAGES]; PAGES + 1],
-            thinks: [0; THINK_BUCKETS],
+            steps: [[0; PAGES]; PAGES],
+            thinks: Thinks::new(),
+            slept: Thinks::new(),
+            planned: Lengths::new(),
+            ended: Lengths::new(),
+            lasted: Lengths::new(),
             reconnects: 0,
             given_up: 0,
             stale: 0,
@@ -127,10 +147,25 @@ impl Slice {
         self.bins[bin].reconnects += 1;
     }
 
-    /// Counts a think time, given in means.
-    pub(crate) fn think(&mut self, means: f64) {
-        let bucket = ((means * 10.0).ceil() as usize).saturating_sub(1);
-        self.thinks[bucket.min(THINK_BUCKETS - 1)] += 1;
+    /// Counts a think time as drawn and as it was, in means.
+    pub(crate) fn think(&mut self, drawn: f64, slept: f64) {
+        self.thinks.note(drawn, THINK_CUT);
+        self.slept.note(slept, THINK_CUT);
+    }
+
+    pub(crate) fn step(&mut self, from: Interaction, to: Interaction) {
+        self.steps[from.index()][to.index()] += 1;
+    }
+
+    /// Counts a visit that begins, by its least length in means.
+    pub(crate) fn begin_visit(&mut self, planned: f64) {
+        self.planned.note(planned, VISIT_CUT);
+    }
+
+    /// Counts one that ended by itself.
+    pub(crate) fn end_visit(&mut self, planned: f64, lasted: f64) {
+        self.ended.note(planned, VISIT_CUT);
+        self.lasted.note(lasted, VISIT_CUT);
     }
 
     /// Pages that ended well.
@@ -167,7 +202,12 @@ impl Slice {
         };
         sums(self.errors.as_flattened_mut(), other.errors.as_flattened());
         sums(self.transitions.as_flattened_mut(), other.transitions.as_flattened());
-        sums(&mut self.thinks, &other.thinks);
+        sums(self.steps.as_flattened_mut(), other.steps.as_flattened());
+        self.thinks.merge(&other.thinks);
+        self.slept.merge(&other.slept);
+        self.planned.merge(&other.planned);
+        self.ended.merge(&other.ended);
+        self.lasted.merge(&other.lasted);
         for (mine, theirs) in self.bins.iter_mut().zip(&other.bins) {
             mine.ok += theirs.ok;
             mine.errors += theirs.errors;
@@ -190,7 +230,9 @@ impl Slice {
         self.errors = [[0; CLASSES]; PAGES];
         self.bins = [Bin::default(); BINS];
         self.transitions = [[0; PAGES]; PAGES + 1];
-        self.thinks = [0; THINK_BUCKETS];
+        self.steps = [[0; PAGES]; PAGES];
+        (self.thinks, self.slept) = (Thinks::new(), Thinks::new());
+        (self.planned, self.ended, self.lasted) = (Lengths::new(), Lengths::new(), Lengths::new());
         (self.reconnects, self.given_up, self.stale, self.stale_across) = (0, 0, 0, 0);
     }
 

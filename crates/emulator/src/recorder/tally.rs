@@ -9,6 +9,7 @@ use tokio::time::{Duration, Instant};
 
 use super::slice::{BINS, Served, Slice};
 use crate::target::{Answered, StatementKind};
+use crate::think::means;
 
 /// Whole seconds that may wait for a collector that is late; beyond that a second is added to the one before.
 const MOST_WAITING: usize = 8;
@@ -62,6 +63,19 @@ pub struct Times {
     pub service: Duration,
 }
 
+/// How a browser comes to a page.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The page before it, of whichever visit; none for the first.
+    pub from: Option<Interaction>,
+    /// The page.
+    pub to: Interaction,
+    /// The think time that was drawn before it, if any.
+    pub thought: Option<Duration>,
+    /// The mean of think times.
+    pub mean: Duration,
+}
+
 impl Tally {
     /// An empty one; seconds count from `start`.
     pub fn new(start: Instant) -> Self {
@@ -102,14 +116,32 @@ impl Tally {
         });
     }
 
-    /// A browser thought for so many means and woke up so late.
-    pub fn woke(&self, now: Instant, means: Option<f64>, late: Duration) {
+    /// A browser woke up, just now and so late, to ask for a page.
+    pub fn woke(&self, now: Instant, step: Step, late: Duration) {
         self.at(now, |slice, _| {
             slice.wake(late);
-            if let Some(means) = means {
-                slice.think(means);
+            if let Some(thought) = step.thought {
+                slice.think(means(thought, step.mean), means(thought + late, step.mean));
+            }
+            if let Some(from) = step.from {
+                slice.step(from, step.to);
             }
         });
+    }
+
+    /// A walk led to a page that nobody asked for: the visitor of an open load left instead.
+    pub fn left(&self, now: Instant, from: Interaction, to: Interaction) {
+        self.at(now, |slice, _| slice.step(from, to));
+    }
+
+    /// A visit begins, which is to last so many means at least.
+    pub fn began_visit(&self, now: Instant, planned: f64) {
+        self.at(now, |slice, _| slice.begin_visit(planned));
+    }
+
+    /// A visit ended by itself, having lasted so many means.
+    pub fn ended_visit(&self, now: Instant, planned: f64, lasted: f64) {
+        self.at(now, |slice, _| slice.end_visit(planned, lasted));
     }
 
     /// A connection was made in place of a lost one.
@@ -220,7 +252,10 @@ mod tests {
                 } else {
                     tally.served(Some(Interaction::Home), page, times(now, took), &answered);
                 }
-                tally.woke(now, Some(f64::from(number % 100) / 10.0), took);
+                let (mean, thought) = (MS * 10, Some(MS * (number % 100)));
+                tally.woke(now, Step { from: Some(Interaction::Home), to: page, thought, mean }, took);
+                tally.began_visit(now, f64::from(number % 50) / 10.0);
+                tally.ended_visit(now, f64::from(number % 30) / 10.0, f64::from(number % 70) / 10.0);
             }
         }
         let (mut merged, mut single) = (Slice::new(), Slice::new());
@@ -232,7 +267,10 @@ mod tests {
         assert_eq!((&merged.failed, &merged.late), (&single.failed, &single.late));
         assert_eq!((&merged.service, merged.service.len()), (&single.service, 16_000));
         assert_eq!((merged.errors, merged.bins), (single.errors, single.bins));
-        assert_eq!((merged.transitions, merged.thinks), (single.transitions, single.thinks));
+        assert_eq!((merged.transitions, merged.steps), (single.transitions, single.steps));
+        assert_eq!((merged.thinks, merged.slept), (single.thinks, single.slept));
+        assert_eq!((merged.planned, merged.ended), (single.planned, single.ended));
+        assert_eq!((merged.lasted, merged.lasted.total()), (single.lasted, 20_000));
         let by_class: u64 = merged.errors.iter().flatten().sum();
         let by_bin: u64 = merged.bins.iter().map(|bin| bin.errors).sum();
         assert_eq!((by_class, by_bin, merged.failed.len()), (4_000, 4_000, 4_000), "classes add up");

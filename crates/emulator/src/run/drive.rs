@@ -23,6 +23,7 @@ use crate::recorder::messages::FirstMessages;
 use crate::recorder::nodes::NodeWatch;
 use crate::recorder::resources::Resources;
 use crate::recorder::tally::Tally;
+use crate::schedule::Plan;
 use crate::schedule::perform::Performer;
 use crate::session::Crew;
 use crate::target::Target;
@@ -73,12 +74,13 @@ pub(crate) async fn drive<T: Target>(
     let tallies: Vec<_> = (0..place.workers()).map(|_| Arc::new(Tally::new(start))).collect();
     let ended = Arc::new(OnceLock::new());
     let (level, levels) = watch::channel(0);
+    let phases = plan.workload.plan();
     let (stop, ends) = (stop.child_token(), Ends::default());
     let reports = begin(&crew, &tallies, &levels, &plan.workload, place)?;
     let conductor = Conductor {
         crew: crew.clone(),
         workload: plan.workload.clone(),
-        plan: plan.workload.plan(),
+        plan: phases.clone(),
         events: events.clone(),
         level,
         stop: stop.clone(),
@@ -86,12 +88,13 @@ pub(crate) async fn drive<T: Target>(
     let collector = Collector::new(Parts {
         crew: crew.clone(),
         tallies,
-        plan: plan.workload.plan(),
+        plan: phases.clone(),
         files,
         nodes,
         events: events.clone(),
         ended: ended.clone(),
         progress,
+        metrics: plan.metrics.clone(),
     });
     let resources = match place {
         // A clock that is paused would run ahead of whoever is asked.
@@ -103,7 +106,7 @@ pub(crate) async fn drive<T: Target>(
     };
     let (browsed, (), collected, used) = tokio::join!(
         browse(conductor, &ended, reports, &ends),
-        perform(&plan, events, start, &ends),
+        perform(&plan, &phases, events, start, &ends),
         collect(collector, &ends, &stop),
         watch_resources(resources, &ends, &stop),
     );
@@ -132,9 +135,9 @@ async fn browse<T: Target>(
 }
 
 /// The schedule to the load's end; then what it broke is mended.
-async fn perform(plan: &RunPlan, events: Arc<EventLog>, start: Instant, ends: &Ends) {
+async fn perform(plan: &RunPlan, phases: &Plan, events: Arc<EventLog>, start: Instant, ends: &Ends) {
     let mut performer = Performer::new(plan.control.clone(), events);
-    performer.perform(&plan.workload.schedule(plan.seed), start, &ends.load).await;
+    performer.perform(&plan.workload.schedule(plan.seed), phases, start, &ends.load).await;
     ends.load.cancelled().await;
     performer.mend().await;
 }
@@ -144,7 +147,7 @@ async fn collect<T>(
     collector: Collector<T>,
     ends: &Ends,
     stop: &CancellationToken,
-) -> Result<(Totals, Files), RunError> {
+) -> Result<(Box<Totals>, Files), RunError> {
     collector.run(ends.pages.clone()).await.inspect_err(|_| stop.cancel())
 }
 

@@ -30,8 +30,7 @@ pub(super) fn write(
     files: &Files,
     ledger: &Path,
 ) -> Result<RunOutcome, RunError> {
-    let workload = &plan.workload;
-    files.finish(workload.mix, workload.limits.share(), workload.think_time.mean(), totals)?;
+    files.finish(&plan.workload, totals)?;
     let outcome = outcome(started, &browsed, totals, ledger);
     let first_messages = browsed.first_messages;
     let told = Outcome { first_messages, ..told(&outcome, browsed.crowds, totals) };
@@ -67,6 +66,7 @@ fn told(outcome: &RunOutcome, crowds: CrowdReport, totals: &Totals) -> Outcome {
         stale_after_reconnect: outcome.stale_after_reconnect,
         pages_given_up: totals.whole.given_up,
         tries_after_end: totals.after_end,
+        warm_up: totals.warm_up.clone(),
         notes: crowds.notes,
         ..Outcome::default()
     }

@@ -4,7 +4,8 @@ mod chaos;
 mod event;
 pub(crate) mod perform;
 mod phase;
+pub(crate) mod warm_up;
 
 pub use chaos::Chaos;
 pub use event::{Event, EventAction};
-pub use phase::{Level, Phase, PhaseKind, Plan};
+pub use phase::{Level, Phase, PhaseKind, Plan, Until};

@@ -8,7 +8,7 @@ use report::record::EventKind;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Event;
+use super::{Event, Plan};
 use crate::control::{Action, Control, ControlError, Done, NodeSelector};
 use crate::recorder::events::EventLog;
 
@@ -34,19 +34,29 @@ impl Performer {
     }
 
     /// Performs the events, which come by their time, and heals what is to be healed after a while, until all is done or
-    /// `over` is cancelled.
-    pub(crate) async fn perform(&mut self, events: &[Event], start: Instant, over: &CancellationToken) {
+    /// `over` is cancelled. Where the plan moves, so does what is after the move.
+    pub(crate) async fn perform(
+        &mut self,
+        events: &[Event],
+        plan: &Plan,
+        start: Instant,
+        over: &CancellationToken,
+    ) {
+        let mut moves = plan.follow();
         let mut events = events.iter().peekable();
         // What is to be healed, and when.
         let mut healing: Vec<(f64, String)> = Vec::new();
         loop {
             healing.sort_by(|a, b| a.0.total_cmp(&b.0));
             let first = healing.first().map(|(at, _)| *at);
-            let heals = first.is_some_and(|at| events.peek().is_none_or(|event| at <= event.at));
-            let Some(at) = (if heals { first } else { events.peek().map(|event| event.at) }) else { return };
+            moves.mark_unchanged();
+            let next = events.peek().map(|event| plan.moved(event.at));
+            let heals = first.is_some_and(|at| next.is_none_or(|next| at <= next));
+            let Some(at) = (if heals { first } else { next }) else { return };
             tokio::select! {
                 biased;
                 () = over.cancelled() => return,
+                Ok(()) = moves.changed() => continue,
                 () = sleep_until(start + Duration::from_secs_f64(at)) => {}
             }
             if heals {
@@ -57,7 +67,7 @@ impl Performer {
             let Some(event) = events.next() else { return };
             let action = event.request().expect("the workload was checked");
             let struck = self.ask(action, CAUSE).await;
-            healing.extend(event.heal_after.zip(struck).map(|(after, node)| (event.at + after, node)));
+            healing.extend(event.heal_after.zip(struck).map(|(after, node)| (at + after, node)));
         }
     }
 

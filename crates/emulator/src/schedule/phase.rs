@@ -1,9 +1,11 @@
 //! Phases: stretches of the load, each with a number of browsers and a ramp to it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use tokio::sync::watch;
 
 /// A stretch of the load, in whole seconds, so that every second belongs to one phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,14 +15,32 @@ pub struct Phase {
     pub name: String,
     /// Whether it counts.
     pub kind: PhaseKind,
-    /// Its length in seconds, at least 1.
+    /// Its length in seconds, at least 1; with `until` its greatest.
     pub seconds: u32,
+    /// What ends it before its `seconds` are over; left out, nothing does. Of a warm-up only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+    /// With `until`: it does not end before so many seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub least_seconds: u32,
     /// Browsers at the end of its ramp.
     #[serde(default)]
     pub sessions: Level,
     /// Seconds at its start over which the number of browsers goes evenly from what it was to `sessions`; 0 is at once.
     #[serde(default)]
     pub ramp_seconds: u32,
+}
+
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
+}
+
+/// What may end a warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// The load has become steady: [`report::statistics::steady::Lookout`].
+    Steady,
 }
 
 /// Whether a phase counts.
@@ -119,22 +139,24 @@ fn share(text: &str) -> Option<Level> {
     (0.0..=100.0).contains(&per_cent).then_some(Level::Share(per_cent / 100.0))
 }
 
-/// The phases laid out in time.
+/// The phases laid out in time. Clones share one knowledge of when a warm-up without a fixed length ended.
 #[derive(Clone, Debug)]
 pub struct Plan {
     phases: Vec<Phase>,
     peak: u32,
+    /// The second at which it ended; none while that is open, and where there is none.
+    cut: Arc<watch::Sender<Option<u32>>>,
 }
 
 impl Plan {
     /// Lays out phases for this peak.
     pub fn new(phases: Vec<Phase>, peak: u32) -> Self {
-        Self { phases, peak }
+        Self { phases, peak, cut: Arc::new(watch::channel(None).0) }
     }
 
-    /// The length of the load in seconds.
+    /// The length of the load in seconds, as far as that is known.
     pub fn seconds(&self) -> u32 {
-        self.phases.iter().map(|phase| phase.seconds).sum()
+        self.spans().last().map_or(0, |(_, end, _)| end)
     }
 
     /// Browsers at the end of a phase's ramp.
@@ -142,31 +164,59 @@ impl Plan {
         phase.sessions.of(self.peak)
     }
 
-    /// The phases with the second in which each begins.
-    pub fn starts(&self) -> impl Iterator<Item = (u32, &Phase)> {
-        self.phases.iter().scan(0, |second, phase| {
-            let start = *second;
-            *second += phase.seconds;
-            Some((start, phase))
+    /// The phases with the second in which each begins and the one before which it ends.
+    pub fn spans(&self) -> impl Iterator<Item = (u32, u32, &Phase)> {
+        let cut = *self.cut.borrow();
+        self.phases.iter().scan(0, move |next, phase| {
+            let start = *next;
+            *next = cut.filter(|_| phase.until.is_some()).unwrap_or(start + phase.seconds);
+            Some((start, *next, phase))
         })
     }
 
     /// The phase to which a second belongs; the last one for what comes after its end.
     pub fn phase_at(&self, second: u32) -> Option<&Phase> {
-        self.starts().filter(|(start, _)| *start <= second).last().map(|(_, phase)| phase)
+        self.spans().filter(|(start, ..)| *start <= second).last().map(|(.., phase)| phase)
     }
 
     /// How many browsers there should be at this time; none after the end.
     pub fn sessions_at(&self, at: Duration) -> u32 {
         let mut before = 0;
-        for (start, phase) in self.starts() {
-            let (level, into) = (phase.sessions.of(self.peak), at.as_secs_f64() - f64::from(start));
-            if into < f64::from(phase.seconds) {
-                return ramped(before, level, into, f64::from(phase.ramp_seconds));
+        for (start, end, phase) in self.spans() {
+            let (level, at) = (phase.sessions.of(self.peak), at.as_secs_f64());
+            if at < f64::from(end) {
+                return ramped(before, level, at - f64::from(start), f64::from(phase.ramp_seconds));
             }
             before = level;
         }
         0
+    }
+
+    /// The phase whose end is open, with the seconds between which it lies if it goes on for its most.
+    pub(crate) fn open_ended(&self) -> Option<(u32, u32, &Phase)> {
+        let open = |(_, _, phase): &(u32, u32, &Phase)| phase.until.is_some();
+        self.spans().find(open).map(|(start, _, phase)| (start, start + phase.seconds, phase))
+    }
+
+    /// The phase whose end is open ends before this second; all that follows comes as much earlier.
+    pub(crate) fn cut(&self, second: u32) {
+        self.cut.send_replace(Some(second));
+    }
+
+    /// The second at which the open end was set.
+    pub(crate) fn was_cut(&self) -> Option<u32> {
+        *self.cut.borrow()
+    }
+
+    /// Tells when the open end is set.
+    pub(crate) fn follow(&self) -> watch::Receiver<Option<u32>> {
+        self.cut.subscribe()
+    }
+
+    /// When something comes that the workload puts at this second: after a warm-up that ended early, as much earlier.
+    pub(crate) fn moved(&self, at: f64) -> f64 {
+        let (Some(cut), Some((_, most, _))) = (self.was_cut(), self.open_ended()) else { return at };
+        if at < f64::from(most) { at } else { at - f64::from(most - cut) }
     }
 }
 
@@ -184,7 +234,32 @@ mod tests {
     use super::*;
 
     fn phase(name: &str, seconds: u32, sessions: Level, ramp_seconds: u32) -> Phase {
-        Phase { name: name.into(), kind: PhaseKind::Measure, seconds, sessions, ramp_seconds }
+        let (name, kind) = (name.into(), PhaseKind::Measure);
+        Phase { name, kind, seconds, until: None, least_seconds: 0, sessions, ramp_seconds }
+    }
+
+    #[test]
+    fn what_follows_an_open_end_comes_earlier_when_that_does() {
+        let mut warm = phase("warm", 100, Level::default(), 20);
+        warm.until = Some(Until::Steady);
+        let plan = Plan::new(
+            vec![phase("cold", 10, Level::Count(4), 0), warm, phase("hot", 50, Level::Count(8), 10)],
+            40,
+        );
+        let other = plan.clone();
+        assert_eq!((plan.seconds(), plan.moved(9.0), plan.moved(110.0)), (160, 9.0, 110.0));
+        assert_eq!(plan.open_ended().map(|(start, most, _)| (start, most)), Some((10, 110)));
+        plan.cut(70);
+        assert_eq!(
+            (other.seconds(), other.moved(9.0), other.moved(110.0), other.moved(130.5)),
+            (120, 9.0, 70.0, 90.5)
+        );
+        assert_eq!(other.open_ended().map(|(start, most, _)| (start, most)), Some((10, 110)), "as planned");
+        for (at, name, sessions) in [(69, "warm", 40), (70, "hot", 40), (80, "hot", 8), (119, "hot", 8)] {
+            assert_eq!(other.phase_at(at).expect("a phase").name, name, "{at}");
+            assert_eq!(other.sessions_at(Duration::from_secs(at.into())), sessions, "{at}");
+        }
+        assert_eq!(other.sessions_at(Duration::from_secs(120)), 0);
     }
 
     #[test]

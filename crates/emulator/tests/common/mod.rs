@@ -125,6 +125,7 @@ impl Shop {
             seed,
             folder: folder.to_owned(),
             control: Arc::new(ByHand { cluster: self.cluster.clone() }),
+            metrics: None,
         };
         let (progress, _seen) = watch::channel(Live::default());
         run(plan, progress, CancellationToken::new()).await.expect("a run")

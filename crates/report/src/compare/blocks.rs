@@ -61,13 +61,15 @@ struct Gathered {
 }
 
 /// The whole blocks of a run's measurement interval, by place: block k covers the measured seconds from k × length on, counted
-/// from the start of the load.
+/// from its first one, since warm-ups may differ in length.
 fn blocks((run, folder): (&RunDir, &Folder), length: u32) -> Result<BTreeMap<u32, Block>, ReportError> {
     let length = length.max(1);
     let mut gathered: BTreeMap<u32, Gathered> = BTreeMap::new();
     let mut measured = BTreeSet::new();
+    let first = folder.measured().next().map_or(0, |second| second.second);
+    let place = |second: u32| second.saturating_sub(first) / length;
     for second in folder.measured() {
-        let block = gathered.entry(second.second / length).or_default();
+        let block = gathered.entry(place(second.second)).or_default();
         block.seconds += 1;
         block.done += second.interactions;
         block.failed += second.errors;
@@ -76,7 +78,7 @@ fn blocks((run, folder): (&RunDir, &Folder), length: u32) -> Result<BTreeMap<u32
     gathered.retain(|_, block| block.seconds == length);
     read_histograms(run.path(), |interval| {
         let second = interval.start.as_secs_f64().round() as u32;
-        if let (true, Some(block)) = (measured.contains(&second), gathered.get_mut(&(second / length))) {
+        if let (true, Some(block)) = (measured.contains(&second), gathered.get_mut(&place(second))) {
             block.tags.entry(interval.tag).or_insert_with(new_histogram).add(interval.histogram).ok();
         }
     })?;

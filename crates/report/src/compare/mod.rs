@@ -16,6 +16,7 @@ mod judge;
 mod junit;
 mod markdown;
 mod text;
+pub mod turns;
 
 use serde::{Deserialize, Serialize};
 

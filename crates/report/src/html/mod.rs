@@ -3,6 +3,7 @@
 //! From the top: whether the figures can be believed and the limits were held, the headline, the run over time, what each event
 //! cost, the interactions, the nodes, servers and generator, errors, consistency, and how to repeat the run. No script.
 
+mod compliance;
 mod consistency;
 mod events;
 mod headline;
@@ -77,6 +78,7 @@ fn sections(folder: &Folder, run: &Summary, pictures: &Pictures<'_>) -> Vec<Sect
         section("timeline", "Timeline", "Timeline", timeline(pictures)),
         section("events", "Events", "What happened, and what it cost", events::table(run)),
         section("interactions", "Interactions", "Interactions", interactions::body(folder, run, pictures)),
+        section("load", "Load", "Was it the benchmark's load?", compliance::section(run)),
         section("nodes", "Nodes", "Nodes", parts::nodes(folder, run, pictures)),
         section("servers", "Servers", "Database servers", parts::servers(folder, pictures)),
         section("generator", "Generator", "Generator", parts::generator(folder, run, pictures)),

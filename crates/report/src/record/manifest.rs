@@ -1,6 +1,12 @@
 //! `manifest.json`: everything needed to repeat the run.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::read_json;
+use crate::ReportError;
 
 /// File name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -27,6 +33,10 @@ pub struct Manifest {
     pub think_mean_ms: f64,
     /// The longest think time that can be drawn, in ms; 0 for no limit.
     pub think_max_ms: f64,
+    /// Mean least length of a visit asked for, in ms; 0 in an open load, whose visits end at home.
+    pub visit_mean_ms: f64,
+    /// The longest that can be drawn, in ms.
+    pub visit_max_ms: f64,
     /// The seed that every random choice derives from.
     pub seed: u64,
     /// What took part.
@@ -67,4 +77,22 @@ pub struct Machine {
     pub cores: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
+}
+
+impl Manifest {
+    /// Reads a folder's manifest; none where it has none.
+    ///
+    /// # Errors
+    /// [`ReportError::Later`] for a folder of a later version, which this one would misread.
+    pub fn read(folder: &Path) -> Result<Option<Self>, ReportError> {
+        let found: Option<Value> = read_json(&folder.join(MANIFEST_FILE))?;
+        let version = found.as_ref().and_then(|manifest| manifest.get("schema_version")?.as_u64());
+        match version.map(|version| u32::try_from(version).unwrap_or(u32::MAX)) {
+            Some(found) if found > SCHEMA_VERSION => {
+                Err(ReportError::Later { path: folder.to_owned(), found, known: SCHEMA_VERSION })
+            }
+            // Read by the types only now: a later version may have changed them.
+            _ => read_json(&folder.join(MANIFEST_FILE)),
+        }
+    }
 }

@@ -35,9 +35,37 @@ pub struct Outcome {
     /// What the first failed try of each class said, by class. Unknown (empty) in folders of older versions.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub first_messages: BTreeMap<String, String>,
+    /// How a warm-up that ends by itself ended; none where its length was told, or it did not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
     /// Why the run could not be recorded to its end; none when it could.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
     /// More for people.
     pub notes: Vec<String>,
+}
+
+/// How the warm-up ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WarmUp {
+    /// Its length.
+    pub seconds: u32,
+    /// It was not to be shorter.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub least_seconds: u32,
+    /// It was not to be longer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub most_seconds: u32,
+    /// Whether the load had become steady; `null` where the length was told and nobody looked.
+    pub steady: Option<bool>,
+    /// How that was found: `MSER-5`, or `told`.
+    pub method: String,
+    /// What had not settled, in words; empty when all had.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
 }

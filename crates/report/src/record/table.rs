@@ -124,8 +124,8 @@ fn writer<W: io::Write>(to: W) -> csv::Writer<W> {
 mod tests {
     use super::*;
     use crate::record::{
-        ErrorRow, EventKind, EventRow, FineRow, GeneratorRow, InteractionRow, NodeRow, SecondRow, ThinkRow,
-        TransitionRow,
+        BlockRow, ErrorRow, EventKind, EventRow, FineRow, GeneratorRow, InteractionRow, NodeRow, SecondRow,
+        ThinkRow, TransitionRow, VisitRow,
     };
 
     fn folder() -> tempfile::TempDir {
@@ -151,6 +151,8 @@ mod tests {
         columns_are_the_fields::<GeneratorRow>();
         columns_are_the_fields::<ThinkRow>();
         columns_are_the_fields::<TransitionRow>();
+        columns_are_the_fields::<VisitRow>();
+        columns_are_the_fields::<BlockRow>();
     }
 
     #[test]

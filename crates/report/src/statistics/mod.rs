@@ -1,15 +1,21 @@
 //! What can be said of two series of figures on a noisy machine: intervals by the bootstrap, chances by permutation, a
-//! correction for asking many questions at once, and change points in a long series.
+//! correction for asking many questions at once, and change points in a long series; and what can be said of a sample against the distribution
+//! that it should have.
 //!
 //! All of it is deterministic: the random numbers come from a seed, and the generator is our own few lines, so that no
 //! upgrade of a library ever changes a verdict.
 
 pub mod bootstrap;
 pub mod change_points;
+pub mod chi_square;
 pub mod holm;
+pub mod kolmogorov;
+pub mod markov;
 pub mod normal;
 pub mod permutation;
 pub mod random;
+pub mod steady;
+pub mod student;
 
 /// The arithmetic mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {

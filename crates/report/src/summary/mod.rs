@@ -2,14 +2,15 @@
 //!
 //! Everything but the events is counted in the measurement interval only: the seconds whose row says `measured`.
 
+mod compliance;
 mod cost;
-mod fit;
 mod series;
 mod types;
 mod validity;
 
 use std::collections::BTreeMap;
 
+pub use compliance::{Agreement, Compliance, Scaling, SessionLengths, Test, ThinkTimes};
 use hdrhistogram::Histogram;
 pub use types::{
     AuditSummary, EventSummary, InteractionSummary, LatencyMs, NodeSummary, Statements, Summary, Validity,
@@ -19,7 +20,7 @@ pub use types::{
 use crate::{
     ReportError, RunDir,
     folder::{Folder, ms, percent},
-    record::{InteractionRow, MANIFEST_FILE, SCHEMA_VERSION, SecondRow, round3, write_json},
+    record::{MANIFEST_FILE, SCHEMA_VERSION, SecondRow, WarmUp, round3, write_json},
     thresholds::Thresholds,
 };
 
@@ -65,6 +66,7 @@ fn figures(folder: &Folder) -> Summary {
     let measured_s = measured.len() as u32;
     let interactions = measured.iter().map(|s| s.interactions).sum();
     let errors_by_class = errors_by_class(folder, &measured);
+    let compliance = Compliance::of(folder);
     let mut outcomes = errors_by_class.clone();
     outcomes.insert("ok".to_owned(), interactions);
     Summary {
@@ -75,6 +77,7 @@ fn figures(folder: &Folder) -> Summary {
         sessions: sessions(folder),
         load_s: folder.load_seconds(),
         measured_s,
+        warm_up: warm_up(folder),
         interactions,
         errors: measured.iter().map(|s| s.errors).sum(),
         outcomes,
@@ -86,7 +89,8 @@ fn figures(folder: &Folder) -> Summary {
         rate: folder.manifest.workload.pointer("/load/arrivals/rate").and_then(serde_json::Value::as_f64),
         turned_away: folder.outcome.as_ref().map(|o| o.turned_away),
         by_interaction: folder.interactions.iter().map(|row| (row.interaction.clone(), row.into())).collect(),
-        mix_p: mix_p(&folder.interactions),
+        mix_p: compliance.mix.as_ref().and_then(|test| test.p),
+        compliance,
         statements: statements(folder, &measured),
         nodes: nodes(folder, &measured),
         node_seconds: node_seconds(&measured),
@@ -108,6 +112,15 @@ fn sessions(folder: &Folder) -> u32 {
         0 => folder.seconds.iter().map(|s| s.sessions).max().unwrap_or(0),
         asked => asked,
     }
+}
+
+/// As the run tells it, or the seconds before the first measured one.
+fn warm_up(folder: &Folder) -> Option<WarmUp> {
+    let told = folder.outcome.as_ref().and_then(|outcome| outcome.warm_up.clone());
+    told.or_else(|| {
+        let seconds = folder.measured().next().map(|first| first.second).filter(|second| *second > 0)?;
+        Some(WarmUp { seconds, method: "told".to_owned(), ..WarmUp::default() })
+    })
 }
 
 fn errors_by_class(folder: &Folder, measured: &[&SecondRow]) -> BTreeMap<String, u64> {
@@ -182,13 +195,6 @@ fn node_seconds(measured: &[&SecondRow]) -> u64 {
         Some(u64::from(*last))
     });
     carried.sum()
-}
-
-/// The chance that shares as far from the mix as these come up by themselves; unknown without counts or targets.
-fn mix_p(rows: &[InteractionRow]) -> Option<f64> {
-    let observed: Vec<u64> = rows.iter().map(|r| r.count).collect();
-    let shares: Vec<f64> = rows.iter().map(|r| r.target_share_pct).collect();
-    fit::chi_square_p(&observed, &shares).map(|p| (p * 1e6).round() / 1e6)
 }
 
 impl Summary {

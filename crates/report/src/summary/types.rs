@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::compliance::Compliance;
 use crate::{
-    record::{Audit, Condition, InteractionRow},
+    record::{Audit, Condition, InteractionRow, WarmUp},
     thresholds::ThresholdResult,
 };
 
@@ -27,6 +28,8 @@ pub struct Summary {
     pub load_s: u32,
     /// Length of the measurement interval in seconds.
     pub measured_s: u32,
+    /// What came before the first measured second; none where the load was measured from its start, or never.
+    pub warm_up: Option<WarmUp>,
     /// Interactions that ended well.
     pub interactions: u64,
     /// Tries that did not.
@@ -50,9 +53,11 @@ pub struct Summary {
     pub turned_away: Option<u64>,
     /// The same for each interaction.
     pub by_interaction: BTreeMap<String, InteractionSummary>,
-    /// Chi-square test of the interactions' shares against the mix: the chance of such shares if the mix were met. Pages of a
-    /// visit depend on each other, so small values come up somewhat more often than the figure says.
+    /// Chi-square test of the interactions' shares against the mix: the chance of such shares if the mix were met; see
+    /// `compliance.mix`.
     pub mix_p: Option<f64>,
+    /// Whether the load was the one that the benchmark describes.
+    pub compliance: Compliance,
     /// Single statements.
     pub statements: Statements,
     /// What each node answered.

@@ -38,6 +38,7 @@ pub(super) fn judge(folder: &Folder) -> Validity {
     turned_away(folder, &mut found);
     clock(folder, &mut found);
     sums::disagreements(folder).into_iter().for_each(|reason| found.add(ValidityState::Invalid, reason));
+    warm_up(folder, &mut found);
     if let Some(reason) = steady::unsteady(folder) {
         found.add(ValidityState::Suspect, reason);
     }
@@ -130,6 +131,18 @@ fn turned_away(folder: &Folder, found: &mut Validity) {
     );
 }
 
+/// A warm-up that was to end when the load was steady, and ended because its time was up.
+fn warm_up(folder: &Folder, found: &mut Validity) {
+    let told = folder.outcome.as_ref().and_then(|outcome| outcome.warm_up.as_ref());
+    if let Some(warm_up) = told.filter(|warm_up| warm_up.steady == Some(false)) {
+        let reason = format!(
+            "the load was not steady when the warm-up had lasted its most, {} s ({}): {}",
+            warm_up.seconds, warm_up.method, warm_up.reason
+        );
+        found.add(ValidityState::Suspect, reason);
+    }
+}
+
 fn clock(folder: &Folder, found: &mut Validity) {
     let times: Vec<(u32, f64)> = folder
         .resources
@@ -191,7 +204,7 @@ fn missing_seconds(folder: &Folder) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Audit, ErrorRow, EventRow, FineRow, ResourceRow, SecondRow};
+    use crate::record::{Audit, ErrorRow, EventRow, FineRow, ResourceRow, SecondRow, WarmUp};
 
     fn good() -> Folder {
         let second = |second| SecondRow { second, interactions: 50, measured: true, ..SecondRow::default() };
@@ -231,6 +244,13 @@ mod tests {
                 f.events = kinds[..1 + usize::from(healed)].iter().map(|k| row(*k)).collect();
             }
         };
+        let warmed = |steady| {
+            move |f: &mut Folder| {
+                let (method, reason) = ("MSER-5".to_owned(), "p90 rose".to_owned());
+                let warm_up = Some(WarmUp { seconds: 90, steady, method, reason, ..WarmUp::default() });
+                f.outcome = Some(Outcome { warm_up, ..Outcome::default() });
+            }
+        };
         let turned = |started, away| {
             move |f: &mut Folder| {
                 let outcome = Outcome { sessions_started: started, turned_away: away, ..Outcome::default() };
@@ -260,6 +280,9 @@ mod tests {
             (after(|f| f.seconds.truncate(19)), Suspect, "950 interactions"),
             (after(|f| f.seconds.truncate(1)), Invalid, "50 interactions"),
             (after(|f| f.seconds.iter_mut().for_each(|s| s.measured = false)), Invalid, "no second"),
+            (after(warmed(Some(true))), Valid, ""),
+            (after(warmed(None)), Valid, ""),
+            (after(warmed(Some(false))), Suspect, "its most, 90 s (MSER-5): p90 rose"),
             (after(turned(100, 1)), Suspect, "1 of 101 visitors"),
             (after(turned(98, 2)), Invalid, "2 of 100 visitors"),
             (after(jumped(&[0.0, 1.0, 400.0])), Valid, ""),

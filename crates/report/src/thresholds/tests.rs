@@ -1,7 +1,7 @@
 //! Every limit, just kept and just broken.
 
 use super::*;
-use crate::summary::{AuditSummary, InteractionSummary};
+use crate::summary::{AuditSummary, InteractionSummary, Scaling, SessionLengths, ThinkTimes};
 
 fn event(kind: &str) -> EventSummary {
     EventSummary { kind: kind.to_owned(), ..EventSummary::default() }
@@ -14,6 +14,11 @@ fn run() -> Summary {
     (run.latency_ms.p50, run.latency_ms.p90, run.latency_ms.p99) = (20.0, 100.0, 400.0);
     (run.statements.reads, run.statements.read_mean_ms) = (5, 12.0);
     run.sessions_ended_early = Some(1);
+    let test = |p| Test { p: Some(p), ..Test::default() };
+    run.compliance.transitions = Some(test(0.4));
+    run.compliance.think_time =
+        Some(ThinkTimes { slept: test(0.2), drawn: test(0.5), ..ThinkTimes::default() });
+    run.compliance.session_length = Some(SessionLengths { planned: test(0.6), ..SessionLengths::default() });
     run.by_interaction
         .insert("home".to_owned(), InteractionSummary { within_limit: true, ..Default::default() });
     let mut fault = event("fault_injected");
@@ -55,6 +60,9 @@ fn limits_hold_at_their_value_and_not_beyond() {
         ("p99_ms_max = 400.0", "p99_ms_max = 399.9"),
         ("read_mean_ms_max = 12.0", "read_mean_ms_max = 11.9"),
         ("mix_p_min = 0.3", "mix_p_min = 0.31"),
+        ("transitions_p_min = 0.4", "transitions_p_min = 0.41"),
+        ("think_time_p_min = 0.2", "think_time_p_min = 0.21"),
+        ("session_length_p_min = 0.6", "session_length_p_min = 0.61"),
         ("sessions_ended_early_max = 1", "sessions_ended_early_max = 0"),
         ("scale_outs_min = 1", "scale_outs_min = 2"),
         ("scale_ins_min = 1", "scale_ins_min = 2"),
@@ -137,7 +145,13 @@ fn an_event_without_recovery_keeps_no_limit() {
 fn misspelt_keys_and_senseless_values_are_refused() {
     let error = toml::from_str::<Thresholds>("p90_ms_maxx = 3").expect_err("unknown").to_string();
     assert!(error.contains("p90_ms_maxx") && error.contains("p90_ms_max"), "{error}");
-    for text in ["errors_max_pct = 101.0", "mix_p_min = -0.1", "p90_ms_max = nan", "wips_min = -1.0"] {
+    for text in [
+        "errors_max_pct = 101.0",
+        "mix_p_min = -0.1",
+        "think_time_p_min = 1.1",
+        "p90_ms_max = nan",
+        "wips_min = -1.0",
+    ] {
         let message = of(text).check().expect_err(text);
         assert!(
             message.contains(text.split(' ').next().expect("a key")) && message.contains("allowed"),
@@ -145,4 +159,15 @@ fn misspelt_keys_and_senseless_values_are_refused() {
         );
     }
     assert_eq!(of("errors_max_pct = 0.0").check(), Ok(()));
+}
+
+#[test]
+fn the_scaling_rule_is_kept_only_where_it_could_be_judged() {
+    let mut run = run();
+    assert!(!result("within_scaling = true", &run).held, "unknown");
+    run.compliance.scaling = Some(Scaling { within: true, ..Scaling::default() });
+    assert!(result("within_scaling = true", &run).held);
+    run.compliance.scaling = Some(Scaling::default());
+    assert!(!result("within_scaling = true", &run).held);
+    assert!(of("within_scaling = false").evaluate(&run).iter().all(|result| result.name != "within_scaling"));
 }

@@ -7,6 +7,7 @@ use report::compare::{Change, Comparison, Figure, Options};
 use report::summary::ValidityState;
 use toml::{Table, Value};
 
+use super::side_by_side;
 use crate::cli::{AbArgs, RunArgs};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
@@ -29,25 +30,43 @@ fn asked(args: &AbArgs) -> [Asked<'_>; 2] {
 }
 
 /// One of the two, ready to run.
-struct Side {
-    name: &'static str,
-    program: PathBuf,
-    file: PathBuf,
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) program: PathBuf,
+    pub(super) file: PathBuf,
     flags: Vec<String>,
 }
 
 /// Runs both sides in turns and compares them.
 pub async fn ab(args: AbArgs, interrupt: &Interrupt) -> Outcome {
     let options = options(&args)?;
-    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports/ab"));
-    let resolved = workload::resolve(
+    let mut resolved = workload::resolve(
         workload::read(Some(&args.workload))?,
-        &RunArgs { sessions: args.sessions, duration: args.duration.clone(), ..RunArgs::default() },
+        &RunArgs {
+            sessions: args.sessions,
+            duration: args.duration.clone(),
+            warm_up: args.warm_up,
+            ..RunArgs::default()
+        },
     )?;
+    let session = if args.side_by_side { Some(side_by_side::folder(args.out.as_ref())?) } else { None };
+    let folder = match &session {
+        Some(session) => session.path().to_owned(),
+        None => args.out.clone().unwrap_or_else(|| PathBuf::from("reports/ab")),
+    };
+    if args.side_by_side {
+        // A cluster that is kept up has what it takes to break it, unless told that nobody will.
+        let cluster = &mut resolved.workload.cluster;
+        cluster.relays.get_or_insert(side_by_side::needs_relays(&args));
+        cluster.watch_writes.get_or_insert(false);
+    }
     let text = toml::to_string(&resolved.workload).map_err(Failure::from_below)?;
     let [a, b] = asked(&args);
     let sides =
         [side("a", &folder, &resolved.name, &text, &a)?, side("b", &folder, &resolved.name, &text, &b)?];
+    if let Some(session) = &session {
+        return side_by_side::compare(&args, &sides, session, interrupt).await;
+    }
     let mut runs: [Vec<RunDir>; 2] = Default::default();
     for (number, which) in turns(args.blocks).enumerate() {
         let side = &sides[which];
@@ -89,7 +108,7 @@ fn options(args: &AbArgs) -> Outcome<Options> {
         )));
     }
     let [a, b] = asked(args);
-    if !args.self_test && a == b {
+    if !args.self_test && a == b && args.fault_b.is_none() {
         return Err(Failure::usage(
             "both sides are the same: give --set-b, --target-b or --build-b, or --self to learn what this machine can tell",
         ));

@@ -15,6 +15,7 @@ pub mod load;
 mod report;
 mod run;
 mod search;
+mod side_by_side;
 
 /// Carries out what the command line asks for.
 pub async fn dispatch(cli: Cli, interrupt: &Interrupt) -> Outcome {

@@ -19,6 +19,7 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::live::View;
 use crate::stage::{Stage, StagePlan};
+use crate::watch::Watched;
 use crate::workload::{self, Resolved};
 use crate::{logging, machine, target};
 
@@ -30,6 +31,10 @@ pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Outcome {
     let process_started = SystemTime::now();
     let resolved = workload::resolve(workload::read(args.workload.as_deref())?, &args)?;
     let foreign = args.target.as_deref().map(target::parse).transpose()?;
+    let watched = match args.metrics {
+        Some(address) => Some(Watched::serve(address).await?),
+        None => None,
+    };
     let folder = RunDir::create(Path::new("reports"), &resolved.name, args.out.as_deref())
         .map_err(Failure::from_below)?;
     logging::to_file(&folder.file("tpcw.log"))?;
@@ -39,11 +44,15 @@ pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Outcome {
         }
     };
     resolved.notes.iter().for_each(|note| say(note));
+    if let Some(watched) = &watched {
+        // Said in any case: where a free port was asked for, nobody else knows it.
+        crate::say(&format!("metrics on {}", watched.url()));
+    }
 
     let mut experiment = Experiment::set_up(&resolved, &args, foreign, interrupt, &say).await?;
     let manifest = experiment.manifest(&resolved, process_started);
     write_manifest(&folder, &manifest)?;
-    let measured = experiment.measure(&resolved, &folder, &args, interrupt).await;
+    let measured = experiment.measure(&resolved, &folder, &args, watched.as_ref(), interrupt).await;
     let outcome = match measured {
         Ok(outcome) => outcome,
         Err(failure) => {
@@ -115,6 +124,7 @@ impl Experiment {
     fn manifest(&self, resolved: &Resolved, process_started: SystemTime) -> Manifest {
         let load = &resolved.workload.load;
         let mean = load.think_time.mean();
+        let visit = if load.arrivals.is_some() { 0.0 } else { load.visit_length.0.as_secs_f64() * 1e3 };
         let spoken: Vec<String> = std::env::args().map(|word| hide_password(&word)).collect();
         Manifest {
             schema_version: SCHEMA_VERSION,
@@ -125,6 +135,8 @@ impl Experiment {
             sessions: load.sessions,
             think_mean_ms: mean.as_secs_f64() * 1e3,
             think_max_ms: mean.as_secs_f64() * 1e4,
+            visit_mean_ms: visit,
+            visit_max_ms: visit * 4.0,
             seed: resolved.workload.seed,
             versions: machine::versions(&self.server),
             machine: machine::machine(),
@@ -141,6 +153,7 @@ impl Experiment {
         resolved: &Resolved,
         folder: &RunDir,
         args: &RunArgs,
+        watched: Option<&Watched>,
         interrupt: &Interrupt,
     ) -> Outcome<RunOutcome> {
         let (progress, seen) = watch::channel(Live::default());
@@ -154,6 +167,7 @@ impl Experiment {
             seed: resolved.workload.seed,
             folder: folder.path().to_owned(),
             control: self.control.clone(),
+            metrics: watched.map(Watched::metrics),
         };
         let outcome = emulator::run::run(plan, progress, interrupt.stop.clone()).await;
         if let Some(view) = view {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use emulator::schedule::{Level, Phase, PhaseKind};
+use emulator::workload::WarmUpLength;
 use report::summary::{Summary, ValidityState, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ use crate::workload::{self, Workload};
 
 /// The search's own file in its folder.
 const FILE: &str = "search.json";
+/// A warm-up that ends by itself is not shorter, in s, and at most ten times as long.
+const LEAST_WARM_UP: u32 = 20;
 
 /// What stands in `search.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,22 +101,24 @@ fn workload(args: &SearchArgs) -> Outcome<workload::Resolved> {
         ..RunArgs::default()
     };
     let mut resolved = workload::resolve(workload::read(Some(&args.workload))?, &run)?;
-    let phase = |name: &str, kind, seconds| Phase {
-        name: name.to_owned(),
-        kind,
-        seconds,
-        sessions: Level::default(),
-        ramp_seconds: 0,
-    };
-    for (flag, seconds) in [("--warm-up", args.warm_up), ("--hold", args.hold)] {
-        if !(1..=86_400).contains(&seconds) {
-            return Err(Failure::usage(format!("{flag} {seconds}: allowed is 1 to 86400 seconds")));
-        }
+    if !(1..=86_400).contains(&args.hold) {
+        return Err(Failure::usage(format!("--hold {}: allowed is 1 to 86400 seconds", args.hold)));
     }
     let Workload { load, thresholds, balancer, .. } = &mut resolved.workload;
-    load.phases =
-        vec![phase("warm-up", PhaseKind::Warmup, args.warm_up), phase("hold", PhaseKind::Measure, args.hold)];
     load.events.clear();
+    load.phases = vec![Phase {
+        name: "hold".to_owned(),
+        kind: PhaseKind::Measure,
+        seconds: args.hold,
+        until: None,
+        least_seconds: 0,
+        sessions: Level::default(),
+        ramp_seconds: 0,
+    }];
+    if args.warm_up == WarmUpLength::Steady {
+        load.set_warm_up(WarmUpLength::Told(LEAST_WARM_UP));
+    }
+    load.set_warm_up(args.warm_up);
     load.stop_after = None;
     balancer.elastic.automatic = false;
     (thresholds.scale_outs_min, thresholds.scale_ins_min) = (None, None);

@@ -2,10 +2,12 @@
 
 mod ending;
 mod load;
+mod metrics;
 mod open;
 mod schedule;
 mod trouble;
 mod walk;
+mod warm_up;
 
 use std::sync::Mutex;
 
@@ -21,14 +23,14 @@ use tokio::time::{Duration, Instant};
 
 use super::*;
 use crate::control::{Action, ControlError, Done, Fault, Happening, NoControl, NodeReading, NodeSelector};
-use crate::schedule::{Level, Phase, PhaseKind};
+use crate::schedule::{Level, Phase, PhaseKind, Until};
 use crate::span::Span;
 use crate::target::fake::Fake;
 
 const MS: Duration = Duration::from_millis(1);
 
 fn phase(kind: PhaseKind, seconds: u32, sessions: Level, ramp_seconds: u32) -> Phase {
-    Phase { name: kind.name().into(), kind, seconds, sessions, ramp_seconds }
+    Phase { name: kind.name().into(), kind, seconds, until: None, least_seconds: 0, sessions, ramp_seconds }
 }
 
 /// `sessions` browsers that think `think_ms` in the mean, measured for so many seconds.
@@ -80,18 +82,32 @@ async fn ran_with(
     stop: CancellationToken,
     seed: u64,
 ) -> Ran {
-    assert_eq!(workload.check(), Ok(()));
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let plan = RunPlan {
+    let plan = RunPlan { control, seed, ..plan(workload) };
+    carried_out(fake, plan, stop).await
+}
+
+async fn ran_watched(fake: Fake, workload: Workload, metrics: Option<Arc<Metrics>>) -> Ran {
+    carried_out(fake, RunPlan { metrics, ..plan(workload) }, CancellationToken::new()).await
+}
+
+fn plan(workload: Workload) -> RunPlan {
+    RunPlan {
         workload,
         target: mysql_async::Opts::default(),
         scale: Scale { items: 1_000, browsers: 1 },
-        seed,
-        folder: folder.path().to_owned(),
-        control,
-    };
+        seed: 7,
+        folder: PathBuf::new(),
+        control: Arc::new(NoControl),
+        metrics: None,
+    }
+}
+
+async fn carried_out(fake: Fake, plan: RunPlan, stop: CancellationToken) -> Ran {
+    assert_eq!(plan.workload.check(), Ok(()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plan = RunPlan { folder: folder.path().to_owned(), ..plan };
     let (progress, seen) = watch::channel(Live::default());
-    let outcome = drive(fake, plan, Place::Here(2), progress, stop).await.expect("a run");
+    let outcome = Box::pin(drive(fake, plan, Place::Here(2), progress, stop)).await.expect("a run");
     let live = seen.borrow().clone();
     Ran { folder, outcome, live }
 }

@@ -1,23 +1,11 @@
-//! Had the load settled when it was measured? MSER-5 (White, Cobb and Spratt: *A comparison of five steady-state truncation
-//! heuristics for simulation*, Winter Simulation Conference 2000): means of five values each, and the beginning to leave out is the one
-//! that makes the marginal standard error of the rest the least.
-//!
-//! By itself it would always leave out a little noise. A beginning is only told of when it differs from the rest by more than 5 % and by
-//! more than four standard errors; and a series whose best beginning reaches its middle had not settled at all.
+//! Had the load settled when it was measured? See [`crate::statistics::steady`] for the method.
 
 use crate::{
     folder::Folder,
     record::{EventKind, SecondRow},
+    statistics::steady::{BATCH, Settling},
 };
 
-/// Seconds whose mean is one value.
-const BATCH: usize = 5;
-/// The fewest values that tell anything: 50 s.
-const LEAST: usize = 10;
-/// Differences within this share of the rest are no matter.
-const MATTERS: f64 = 0.05;
-/// Standard errors that are beyond chance.
-const BEYOND_CHANCE: f64 = 4.0;
 /// How long after an event throughput may still be on its way, in s.
 const AFTERMATH_S: f64 = 30.0;
 
@@ -43,45 +31,6 @@ pub(super) fn unsteady(folder: &Folder) -> Option<String> {
             "throughput was not steady before second {at} (MSER-5): {before:.1} a second, then {after:.1}; a longer warm-up helps"
         )
     })
-}
-
-/// Where a series settles, in values, and what it is before and after.
-struct Settling {
-    at: usize,
-    before: f64,
-    after: f64,
-}
-
-impl Settling {
-    /// Nothing when the series is steady from its beginning, or too short.
-    fn of(values: &[f64]) -> Option<Self> {
-        if values.len() < LEAST {
-            return None;
-        }
-        let error = |at: usize| {
-            let rest = &values[at..];
-            squares(rest) / (rest.len() as f64).powi(2)
-        };
-        let at = (0..=values.len() / 2).min_by(|a, b| error(*a).total_cmp(&error(*b)))?;
-        if at == 0 {
-            return None;
-        }
-        let (before, after) = (mean(&values[..at]), mean(&values[at..]));
-        let rest = values.len() - at;
-        let deviation = (squares(&values[at..]) / (rest - 1).max(1) as f64).sqrt();
-        let chance = BEYOND_CHANCE * deviation * (1.0 / at as f64 + 1.0 / rest as f64).sqrt();
-        let apart = (before - after).abs();
-        (apart > MATTERS * after && apart > chance).then_some(Self { at, before, after })
-    }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-fn squares(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    values.iter().map(|value| (value - mean).powi(2)).sum()
 }
 
 /// The longest stretch of measured seconds in one phase, after its ramp, in which nothing happened.
@@ -117,17 +66,20 @@ fn longest_calm(folder: &Folder) -> Vec<&SecondRow> {
     longest
 }
 
-/// The phases of the workload with the second at which the ramp of each is over.
+/// The phases of the workload with the second at which the ramp of each is over. A warm-up may have ended before its most
+/// seconds: where the run tells when its phases began, that counts.
 fn ramps(folder: &Folder) -> Vec<(&str, f64)> {
     let phases = folder.manifest.workload.pointer("/load/phase").and_then(|phases| phases.as_array());
-    let mut start = 0.0;
+    let mut told = folder.events.iter().filter(|event| event.kind == EventKind::Phase);
+    let mut planned = 0.0;
     let mut ramps = Vec::new();
     for phase in phases.into_iter().flatten() {
         let number = |key: &str| phase.get(key).and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+        let start = told.next().map_or(planned, |event| event.second);
         if let Some(name) = phase.get("name").and_then(serde_json::Value::as_str) {
             ramps.push((name, start + number("ramp_seconds")));
         }
-        start += number("seconds");
+        planned = start + number("seconds");
     }
     ramps
 }

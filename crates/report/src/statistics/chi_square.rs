@@ -1,22 +1,23 @@
-//! Pearson's chi-square test: do counts fit given shares?
+//! The chi-square distribution, and Pearson's test by it.
 
-/// Chance of counts at least this far from the shares (which need not sum to 1), by Pearson's test with one degree of
-/// freedom fewer than classes. `None` without counts, or when a share is missing.
-pub(super) fn chi_square_p(observed: &[u64], shares: &[f64]) -> Option<f64> {
+/// Pearson's statistic of counts against shares (which need not sum to 1) with its degrees of freedom, one fewer than classes.
+/// `None` without counts, or when a share is missing.
+pub fn pearson(observed: &[u64], shares: &[f64]) -> Option<(f64, u32)> {
     let total: u64 = observed.iter().sum();
     let whole: f64 = shares.iter().sum();
     if total == 0 || observed.len() < 2 || shares.iter().any(|&s| s.is_nan() || s <= 0.0) {
         return None;
     }
-    let statistic: f64 = observed
-        .iter()
-        .zip(shares)
-        .map(|(&count, share)| {
-            let expected = total as f64 * share / whole;
-            (count as f64 - expected).powi(2) / expected
-        })
-        .sum();
-    Some(gamma_q((observed.len() - 1) as f64 / 2.0, statistic / 2.0))
+    let parts = observed.iter().zip(shares).map(|(&count, share)| {
+        let expected = total as f64 * share / whole;
+        (count as f64 - expected).powi(2) / expected
+    });
+    Some((parts.sum(), observed.len() as u32 - 1))
+}
+
+/// The chance of a statistic of at least this size when there is nothing to find.
+pub fn tail(statistic: f64, freedom: u32) -> f64 {
+    gamma_q(f64::from(freedom) / 2.0, statistic / 2.0)
 }
 
 /// Regularised upper incomplete gamma function, by its series below a + 1 and by Lentz's continued fraction above.
@@ -91,9 +92,11 @@ mod tests {
 
     #[test]
     fn perfect_shares_fit_and_wrong_ones_do_not() {
-        assert_eq!(chi_square_p(&[500, 300, 200], &[50.0, 30.0, 20.0]), Some(1.0));
-        assert!(chi_square_p(&[400, 400, 200], &[50.0, 30.0, 20.0]).expect("a test") < 1e-6);
-        assert_eq!(chi_square_p(&[0, 0], &[50.0, 50.0]), None);
-        assert_eq!(chi_square_p(&[3, 4], &[0.0, 0.0]), None);
+        let p =
+            |observed: &[u64], shares: &[f64]| pearson(observed, shares).map(|(x, freedom)| tail(x, freedom));
+        assert_eq!(p(&[500, 300, 200], &[50.0, 30.0, 20.0]), Some(1.0));
+        assert!(p(&[400, 400, 200], &[50.0, 30.0, 20.0]).expect("a test") < 1e-6);
+        assert_eq!(p(&[0, 0], &[50.0, 50.0]), None);
+        assert_eq!(p(&[3, 4], &[0.0, 0.0]), None);
     }
 }

@@ -1,0 +1,243 @@
+//! How surely `tpcw ab --side-by-side` finds a slowdown, and how often it cries wolf, on this machine.
+//!
+//! ```text
+//! cargo build --release -p tpcw
+//! cargo run --release -p tpcw --example power -- live 20 0 5 DIR      # 20 sessions of at most 5 minutes, A against A
+//! cargo run --release -p tpcw --example power -- live 20 5 5 DIR      # … with B's nodes given 5 % less of their time
+//! cargo run --release -p tpcw --example power -- resample DIR 2000    # false alarms and power from the blocks of sessions A against A
+//! ```
+//!
+//! A session that was cut off is made again; whole ones in DIR are counted, not repeated. Resampling draws whole quartets with replacement
+//! from one session at a time, each side's blocks as they were, and makes B slower by arithmetic: what a real slowdown of that size would do
+//! to the same noise.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to people on a terminal")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use report::compare::Change;
+use report::compare::turns::{Plan, look};
+use report::record::{BlockRow, read_table};
+use report::statistics::random::SplitMix64;
+use serde_json::Value;
+
+/// Slowdowns that resampling plants, in per cent.
+const EFFECTS: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0];
+/// Sessions A against A in a folder of sessions have this in their name.
+const EQUAL: &str = "live-0-";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["live", sessions, slower, minutes, folder] => live(sessions, slower, minutes, Path::new(folder)),
+        ["resample", folder, rounds] => resample(Path::new(folder), rounds),
+        _ => Err("power: `live SESSIONS PERCENT MINUTES DIR` or `resample DIR ROUNDS`".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn number<N: std::str::FromStr>(what: &str, text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("power: {what} `{text}` is no number"))
+}
+
+/// Real sessions, one after the other.
+fn live(sessions: &str, slower: &str, minutes: &str, folder: &Path) -> Result<(), String> {
+    let (sessions, slower): (u32, u8) = (number("SESSIONS", sessions)?, number("PERCENT", slower)?);
+    let _: f64 = number("MINUTES", minutes)?;
+    if slower >= 99 {
+        return Err("power: PERCENT: allowed is 0 to 98".to_owned());
+    }
+    let mut found = Verdicts::default();
+    for session in 1..=sessions {
+        let place = folder.join(format!("live-{slower}-{session:03}"));
+        if !place.join("comparison.json").is_file() {
+            if place.join("blocks.csv").is_file() || place.join("a").is_dir() {
+                std::fs::remove_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+            }
+            let fault = format!("slow {}", 100 - slower);
+            let out = place.to_string_lossy();
+            let mut command = Command::new(program()?);
+            command.args(["ab", "smoke", "--self", "--side-by-side", "--minutes", minutes, "--out", &*out]);
+            if slower > 0 {
+                command.args(["--fault-b", &fault]);
+            }
+            let status = command.status().map_err(|error| error.to_string())?;
+            println!("session {session}: {status}");
+        }
+        match verdict(&place) {
+            Some(told) => found.take(&told),
+            None => found.broken += 1,
+        }
+    }
+    println!("\nlive, B's nodes given {slower} % less of their time, at most {minutes} min:");
+    found.print(slower > 0);
+    Ok(())
+}
+
+/// What a session left.
+fn verdict(place: &Path) -> Option<Value> {
+    let text = std::fs::read_to_string(place.join("comparison.json")).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[derive(Default)]
+struct Verdicts {
+    regressed: u32,
+    improved: u32,
+    unchanged: u32,
+    inconclusive: u32,
+    broken: u32,
+    /// Change of the mean latency, in per cent.
+    changes: Vec<f64>,
+    quartets: Vec<f64>,
+}
+
+impl Verdicts {
+    fn take(&mut self, told: &Value) {
+        let found = &told["found"];
+        match found["verdict"].as_str() {
+            Some("regressed") => self.regressed += 1,
+            Some("improved") => self.improved += 1,
+            Some("unchanged") => self.unchanged += 1,
+            _ => self.inconclusive += 1,
+        }
+        let mean =
+            found["figures"].as_array().into_iter().flatten().find(|figure| figure["name"] == "mean_ms");
+        self.changes.extend(mean.and_then(|figure| figure["change"].as_f64()));
+        self.quartets.extend(found["quartets"].as_f64());
+    }
+
+    fn print(&self, slowed: bool) {
+        let all = self.regressed + self.improved + self.unchanged + self.inconclusive;
+        let share = |count: u32| 100.0 * f64::from(count) / f64::from(all.max(1));
+        println!(
+            "{all} sessions: {} regressed ({:.1} %), {} improved, {} unchanged, {} inconclusive; {} without an answer",
+            self.regressed,
+            share(self.regressed),
+            self.improved,
+            self.unchanged,
+            self.inconclusive,
+            self.broken
+        );
+        if !slowed {
+            println!(
+                "false alarms: {} ({:.1} %)",
+                self.regressed + self.improved,
+                share(self.regressed + self.improved)
+            );
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        println!(
+            "mean latency of B: {:+.2} % in the mean, after {:.1} quartets",
+            mean(&self.changes),
+            mean(&self.quartets)
+        );
+    }
+}
+
+/// The table of power against size of effect, from the blocks of sessions A against A.
+fn resample(folder: &Path, rounds: &str) -> Result<(), String> {
+    let rounds: u32 = number("ROUNDS", rounds)?;
+    let sessions = recorded(folder)?;
+    let quartets: usize = sessions.iter().map(Vec::len).sum();
+    println!(
+        "{} sessions, {quartets} quartets; {rounds} resampled sessions for each size of effect",
+        sessions.len()
+    );
+    println!(
+        "{:>8} {:>12} {:>12} {:>12} {:>14} {:>10}",
+        "slower", "regressed", "improved", "unchanged", "inconclusive", "quartets"
+    );
+    for effect in EFFECTS {
+        let mut random = SplitMix64::new(7);
+        let (mut counts, mut used) = ([0_u32; 4], 0_u64);
+        for _ in 0..rounds {
+            let session = &sessions[random.below(sessions.len())];
+            let (verdict, quartets) = one(session, effect, &mut random);
+            counts[verdict as usize] += 1;
+            used += u64::from(quartets);
+        }
+        let share = |verdict: Change| 100.0 * f64::from(counts[verdict as usize]) / f64::from(rounds.max(1));
+        println!(
+            "{effect:>6} % {:>10.1} % {:>10.1} % {:>10.1} % {:>12.1} % {:>10.1}",
+            share(Change::Regressed),
+            share(Change::Improved),
+            share(Change::Unchanged),
+            share(Change::Inconclusive),
+            used as f64 / f64::from(rounds.max(1))
+        );
+    }
+    Ok(())
+}
+
+type Quartet = Vec<BlockRow>;
+
+/// Whole quartets of every session A against A.
+fn recorded(folder: &Path) -> Result<Vec<Vec<Quartet>>, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut places: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    places.sort();
+    let equal =
+        |place: &&PathBuf| place.file_name().is_some_and(|name| name.to_string_lossy().starts_with(EQUAL));
+    let mut sessions = Vec::new();
+    for place in places.iter().filter(equal) {
+        let rows: Vec<BlockRow> = read_table(place).map_err(|error| error.to_string())?;
+        let whole = rows.chunk_by(|a, b| a.quartet == b.quartet).filter(|quartet| quartet.len() == 4);
+        let whole: Vec<Quartet> = whole.map(<[BlockRow]>::to_vec).collect();
+        sessions.extend((whole.len() >= 3).then_some(whole));
+    }
+    if sessions.is_empty() {
+        return Err(format!(
+            "{} holds no session `{EQUAL}NNN` with three quartets or more",
+            folder.display()
+        ));
+    }
+    Ok(sessions)
+}
+
+/// A session of quartets drawn from one, with B slower by so many per cent: its verdict and its length.
+fn one(session: &[Quartet], slower_pct: f64, random: &mut SplitMix64) -> (Change, u32) {
+    let plan = Plan { quartets: 20, effect_pct: 5.0, level: 0.02 };
+    let factor = 1.0 + slower_pct / 100.0;
+    // Which of two equal sides is called B is luck; what differs between them all the time stays.
+    let swapped = random.coin();
+    let mut blocks: Vec<BlockRow> = Vec::new();
+    for quartet in 0..plan.quartets {
+        let drawn = &session[random.below(session.len())];
+        for block in drawn {
+            let is_b = (block.side == "b") != swapped;
+            let mut block =
+                BlockRow { quartet, side: if is_b { "b" } else { "a" }.to_owned(), ..block.clone() };
+            if is_b {
+                block.wips /= factor;
+                block.mean_ms *= factor;
+                block.p90_ms *= factor;
+                block.cpu_us = block.cpu_us.map(|us| us * factor);
+            }
+            blocks.push(block);
+        }
+        if plan.looks_at(quartet + 1) {
+            let found = look(&blocks, &plan);
+            if found.over {
+                return (found.verdict, found.quartets);
+            }
+        }
+    }
+    (look(&blocks, &plan).verdict, plan.quartets)
+}
+
+/// The program itself, built beside this example.
+fn program() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let program = own.parent().and_then(Path::parent).map(|folder| folder.join("tpcw"));
+    program
+        .filter(|path| path.is_file())
+        .ok_or_else(|| "power: build the program first: cargo build -p tpcw".to_owned())
+}
