@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use balancer::view::NodeState;
 use emulator::control::{Action, Fault, NodeSelector};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use crate::api::Api;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
 use crate::keeper::{Answer, Home, Place, Question};
@@ -83,23 +85,28 @@ impl Kept {
         self.place.pid
     }
 
-    /// Strikes every node that serves with a fault; in words, what was done to the last.
+    /// Strikes every node that serves with a fault; in words, what was done to each.
     ///
     /// # Errors
-    /// The fault cannot be made, or there is no node.
+    /// The fault cannot be made on one of them, or no node serves.
     pub async fn strike(&self, fault: &Fault) -> Outcome<String> {
+        let none = || Failure::surroundings("the cluster has no admin API to name its nodes");
+        let nodes = Api::new(self.place.admin.ok_or_else(none)?).nodes().await?;
         let mut words = Vec::new();
-        loop {
-            let node = format!("n{}", words.len() + 1);
-            let action = Action::Fault { node: NodeSelector::Named(node), fault: fault.clone() };
+        for node in nodes.into_iter().filter(|node| node.state == NodeState::Serving) {
+            let action = Action::Fault { node: NodeSelector::Named(node.node.clone()), fault: fault.clone() };
             match self.home.ask(&Question::Do(action)).await? {
                 Some(Answer::Done(done)) => words.push(done),
-                // Nodes are numbered from 1 on: the first that is not there is one too many.
-                Some(Answer::Refused(_)) if !words.is_empty() => return Ok(words.join(", ")),
-                Some(Answer::Refused(why)) => return Err(Failure::surroundings(why)),
+                Some(Answer::Refused(why)) => {
+                    return Err(Failure::surroundings(format!("{}: {why}", node.node)));
+                }
                 _ => return Err(Failure::surroundings("the cluster's keeper does not answer")),
             }
         }
+        if words.is_empty() {
+            return Err(Failure::surroundings("no node serves that could be struck"));
+        }
+        Ok(words.join(", "))
     }
 
     /// Ends it in good order.
