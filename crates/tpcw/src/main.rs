@@ -21,7 +21,6 @@ mod stage;
 mod status;
 mod target;
 mod trial;
-mod usage;
 mod watch;
 mod workload;
 
