@@ -2,6 +2,7 @@
 //! emulator into one run, and owns everything that a user sees in a terminal.
 
 mod api;
+mod bond;
 mod cli;
 mod commands;
 mod control;
