@@ -53,7 +53,7 @@ fn series(
 fn words(folder: &Folder, run: &Summary, serviced: bool) -> Vec<String> {
     let mut words = reading(
         folder,
-        "Pages asked for and not ended, counted, and as rate × mean latency, each latency laid over the seconds it took: both are the same,",
+        "Pages asked for and not ended, counted at each second's end, and as rate × mean latency, laid over the seconds it took: the same but for chance,",
     );
     let queue = if run.rate.is_some() {
         "unless pages were due that nobody had asked for, as their visitor was in the page before or the generator was late: latency is above then."
