@@ -21,4 +21,5 @@ mod session;
 pub mod span;
 pub mod target;
 pub mod think;
+pub mod usage;
 pub mod workload;

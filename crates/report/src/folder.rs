@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 
 use crate::{
     ReportError, RunDir,
+    inside::Inside,
     record::{
         AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, Manifest, NodeRow,
         OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE,
@@ -49,6 +50,8 @@ pub struct Folder {
     pub latencies: Latencies,
     /// Latencies over the whole load, in columns of some seconds.
     pub spread: Spread,
+    /// Browsers inside an interaction, second by second.
+    pub inside: Inside,
 }
 
 /// Latencies of the measurement interval in µs.
@@ -85,7 +88,7 @@ impl Folder {
         let mut events: Vec<EventRow> = read_table(path)?;
         events.sort_by(|a, b| a.second.total_cmp(&b.second));
         let load_s = seconds.last().map_or(0, |s| s.second + 1);
-        let (latencies, spread) = read_latencies(run, &measured_seconds(&seconds), load_s)?;
+        let (latencies, spread, inside) = read_latencies(run, &measured_seconds(&seconds), load_s)?;
         let mut folder = Self {
             manifest,
             seconds,
@@ -103,6 +106,7 @@ impl Folder {
             outcome: read_json(&run.file(OUTCOME_FILE))?,
             latencies,
             spread,
+            inside,
         };
         folder.fine.sort_by_key(|bin| bin.ms);
         if folder.interactions.is_empty() {
@@ -181,13 +185,14 @@ impl Default for Latencies {
 /// Values in µs with their counts: a second of one tag holds some tens of them in 23 000 places.
 type Recorded = [(u64, u64)];
 
-/// Reads the log once: the measured seconds merged, and all of them in columns.
+/// Reads the log once: the measured seconds merged, all of them in columns, and browsers inside an interaction by second.
 fn read_latencies(
     run: &RunDir,
     measured: &BTreeSet<u32>,
     load_s: u32,
-) -> Result<(Latencies, Spread), ReportError> {
-    let (mut found, mut spread) = (Latencies::default(), Spread::new(load_s));
+) -> Result<(Latencies, Spread, Inside), ReportError> {
+    let (mut found, mut spread, mut inside) =
+        (Latencies::default(), Spread::new(load_s), Inside::new(load_s));
     let mut misfit = None;
     let mut recorded = Vec::new();
     read_histograms(run.path(), |interval| {
@@ -198,13 +203,14 @@ fn read_latencies(
         let second = interval.start.as_secs_f64().round();
         if second < f64::from(u32::MAX) {
             spread.add(second as u32, &interval.tag, &recorded);
+            inside.add(second as u32, &interval.tag, &recorded);
             if measured.contains(&(second as u32)) {
                 misfit = misfit.take().or(found.add(&interval.tag, &recorded).err());
             }
         }
     })?;
     match misfit {
-        None => Ok((found, spread)),
+        None => Ok((found, spread, inside)),
         Some(message) => Err(ReportError::Format { path: run.file(crate::record::HISTOGRAMS_FILE), message }),
     }
 }

@@ -8,6 +8,7 @@ mod error;
 pub mod folder;
 pub mod history;
 pub mod html;
+pub mod inside;
 pub mod plot;
 pub mod png;
 pub mod record;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     plot::axis::{figure, thousands},
+    record::EventKind,
     summary::{EventSummary, Summary},
 };
 
@@ -97,9 +98,19 @@ pub(crate) fn load_words(run: &Summary) -> String {
     }
 }
 
+/// What happened, by the kind of an event; of a strategy that was set, which one, as the event's detail tells.
+pub fn happened(kind: &str, detail: &str) -> String {
+    let words = kind.replace('_', " ");
+    if kind == EventKind::StrategySet.name() && !detail.is_empty() {
+        format!("{words} to {detail}")
+    } else {
+        words
+    }
+}
+
 /// An event and its cost in one line.
 pub(crate) fn event_words(event: &EventSummary) -> String {
-    let mut words = event.kind.replace('_', " ");
+    let mut words = happened(&event.kind, &event.detail);
     if !event.node.is_empty() {
         let _ = write!(words, " {}", event.node);
     }
@@ -170,4 +181,23 @@ pub(crate) fn count(value: u64) -> String {
 /// At most one decimal.
 pub(crate) fn tenth(value: f64) -> String {
     figure((value * 10.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_that_was_set_is_named() {
+        let event = |kind: &str, detail: &str| EventSummary {
+            kind: kind.to_owned(),
+            detail: detail.to_owned(),
+            ..EventSummary::default()
+        };
+        assert_eq!(event_words(&event("strategy_set", "peak_ewma")), "strategy set to peak_ewma");
+        assert_eq!(event_words(&event("strategy_set", "")), "strategy set");
+        assert_eq!(event_words(&event("node_up", "after 12 ms")), "node up");
+        let run = Summary { events: vec![event("strategy_set", "random")], ..Summary::default() };
+        assert!(table(&run).contains("strategy set to random\n"), "{}", table(&run));
+    }
 }

@@ -122,6 +122,19 @@ fn the_page_of_an_old_folder_is_drawn_and_drawn_the_same_again() {
 }
 
 #[test]
+fn browsers_inside_an_interaction_are_shown_where_it_is_known_when_they_asked() {
+    for (name, known) in [("first-format", false), ("smoke", true)] {
+        let path = golden().into_iter().find(|path| path.ends_with(name)).expect("a run");
+        let run = RunDir::open(&path).expect("a run");
+        let (folder, summary) = (Folder::read(&run).expect("read"), summarize(&run).expect("a summary"));
+        let drawn = plot::all(&folder, &summary).iter().any(|picture| picture.name == "littles_law");
+        assert_eq!(drawn, known, "{name}");
+        let inside = folder.inside.seconds(&folder.errors);
+        assert_eq!(inside.len(), if known { folder.load_seconds() as usize } else { 0 }, "{name}");
+    }
+}
+
+#[test]
 fn an_old_folder_can_be_made_complete_again() {
     let first = golden().into_iter().find(|path| path.ends_with("first-format")).expect("the oldest");
     let folder = copy(&first);

@@ -8,6 +8,7 @@ use report::{
     ReportError, RunDir,
     folder::Folder,
     html,
+    inside::InsideSecond,
     plot::{self, Picture},
     png::Painter,
     record::{EventKind, EventRow, NodeRow, write_table},
@@ -85,6 +86,19 @@ fn figures_agree_with_each_other() {
 }
 
 #[test]
+fn browsers_inside_an_interaction_are_as_many_as_their_latencies_tell() {
+    let folder = Folder::read(&Run::new().open()).expect("read");
+    let seconds = folder.inside.seconds(&folder.errors);
+    assert_eq!(seconds.len(), fixture::LENGTH as usize);
+    let sum = |figure: fn(&InsideSecond) -> f64| seconds.iter().map(figure).sum::<f64>();
+    let (counted, by_latency) = (sum(|second| second.counted), sum(|second| second.by_latency));
+    // Counted once a second, a few at a time: some per cent are chance.
+    assert!((counted / by_latency - 1.0).abs() < 0.1, "{counted} and {by_latency} browser-seconds");
+    let outage = &seconds[fixture::PRIMARY_KILLED as usize];
+    assert!(outage.by_latency > 2.0 * by_latency / seconds.len() as f64, "{outage:?}");
+}
+
+#[test]
 fn the_outage_of_the_primary_is_measured_to_a_bin() {
     let summary = Run::new().summary();
     let fault =
@@ -101,11 +115,11 @@ fn the_outage_of_the_primary_is_measured_to_a_bin() {
 fn the_same_folder_gives_the_same_bytes() {
     let run = Run::new();
     let files = render(&run.open()).expect("rendered");
-    assert_eq!(files.len(), 1 + 3 * 14 + 1);
+    assert_eq!(files.len(), 1 + 3 * 15 + 1);
     let tables = files.iter().filter(|file| file.to_string_lossy().ends_with(".points.csv"));
     let points: Vec<String> = tables.map(|table| fs::read_to_string(table).expect("a table")).collect();
     assert!(
-        points.len() == 14
+        points.len() == 15
             && points.iter().all(|table| table.starts_with("series,") && table.lines().count() > 5)
     );
     let once: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).expect("a file")).collect();
@@ -126,8 +140,8 @@ fn the_page_needs_nothing_else() {
     for word in ["http:", "https:", "src=", "@import", "url("] {
         assert!(!outside.contains(word), "the page has {word}");
     }
-    // Eight pictures, and a sparkline for each interaction.
-    assert_eq!(page.matches("<svg").count(), 8 + 14);
+    // Nine pictures, and a sparkline for each interaction.
+    assert_eq!(page.matches("<svg").count(), 9 + 14);
     assert!(page.contains("PASS") && page.contains("best sellers"));
 }
 

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::api::Api;
+use crate::bond;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
 use crate::keeper::{Answer, Home, Place, Question};
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two looks whether it is up.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// One, up. It ends with [`Kept::down`], and is ended at once when dropped.
+/// One, up. It ends with [`Kept::down`], is ended at once when dropped, and ends when this process is killed.
 #[derive(Debug)]
 pub struct Kept {
     keeper: Child,
@@ -35,18 +36,13 @@ impl Kept {
     /// It does not come up; its own words are told.
     pub async fn up(program: &Path, name: &str, workload: &Path, interrupt: &Interrupt) -> Outcome<Self> {
         let home = Home::of(name)?;
-        let mut keeper = Command::new(program)
-            .args(["cluster", "--name", name, "up"])
-            .arg(workload)
-            .arg("--foreground")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| {
-                Failure::surroundings(format!("{} cannot be started: {error}", program.display()))
-            })?;
+        let mut command = Command::new(program);
+        command.args(["cluster", "--name", name, "up"]).arg(workload).arg("--foreground");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        bond::to_our_life(&mut command);
+        let mut keeper = command.spawn().map_err(|error| {
+            Failure::surroundings(format!("{} cannot be started: {error}", program.display()))
+        })?;
         let begun = Instant::now();
         loop {
             if let Some(Answer::Place(place)) = home.ask(&Question::Where).await? {

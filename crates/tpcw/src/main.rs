@@ -2,6 +2,7 @@
 //! emulator into one run, and owns everything that a user sees in a terminal.
 
 mod api;
+mod bond;
 mod cli;
 mod commands;
 mod control;
@@ -21,7 +22,6 @@ mod stage;
 mod status;
 mod target;
 mod trial;
-mod usage;
 mod watch;
 mod workload;
 

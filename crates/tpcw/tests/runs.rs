@@ -40,6 +40,43 @@ fn nodes_of(run: &Child) -> Vec<u32> {
     nodes
 }
 
+/// A cluster that is kept up under a name of its own.
+struct Kept<'a> {
+    place: &'a Place,
+    name: String,
+}
+
+impl<'a> Kept<'a> {
+    fn named(place: &'a Place, name: &str) -> Self {
+        Self { place, name: format!("{name}-{}", std::process::id()) }
+    }
+
+    /// Exit code and everything said by one of the cluster commands.
+    fn ask(&self, words: &[&str]) -> (Option<i32>, String) {
+        said(&self.place.run(&[&["cluster", "--name", &self.name], words].concat()))
+    }
+
+    /// What one says that succeeds.
+    fn done(&self, words: &[&str]) -> String {
+        let (code, text) = self.ask(words);
+        assert_eq!(code, Some(0), "{words:?}: {text}");
+        text
+    }
+
+    /// Brings it up; the shop's address.
+    fn up(&self, words: &[&str]) -> String {
+        let said = self.done(&[&["up"], words].concat());
+        let target = said.split_whitespace().find(|word| word.starts_with("mysql://"));
+        target.expect("an address").to_owned()
+    }
+
+    /// Whether a node is said to be so.
+    fn is(&self, node: &str, state: &str) -> bool {
+        let status = self.done(&["status"]);
+        status.lines().any(|line| line.trim_start().starts_with(node) && line.contains(state))
+    }
+}
+
 fn load_has_begun(folder: &Path) -> bool {
     std::fs::read_to_string(folder.join("seconds.csv")).is_ok_and(|text| text.lines().count() > 3)
 }
@@ -150,27 +187,37 @@ fn an_interrupted_run_cleans_up_and_still_writes_what_it_measured() {
 #[test]
 fn a_kept_cluster_is_driven_by_hand() {
     let place = Place::new();
-    let name = format!("test-{}", std::process::id());
-    let cluster = |words: &[&str]| {
-        let (code, text) = said(&place.run(&[&["cluster", "--name", &name], words].concat()));
-        assert_eq!(code, Some(0), "{words:?}: {text}");
-        text
-    };
-    let up = cluster(&["up", "smoke", "--population", "1"]);
-    let target =
-        up.split_whitespace().find(|word| word.starts_with("mysql://")).expect("an address").to_owned();
-    assert!(cluster(&["fail", "primary", "kill"]).contains("killed"));
-    eventually("another node is the primary", || cluster(&["status"]).contains("promoted"));
-    assert!(cluster(&["heal"]).contains("n1"));
-    eventually("the killed node is back", || cluster(&["status"]).contains("rejoined"));
-    cluster(&["scale-out"]);
-    eventually("the candidate serves", || !cluster(&["status"]).contains("standby"));
+    let cluster = Kept::named(&place, "test");
+    let target = cluster.up(&["smoke", "--population", "1"]);
+    assert!(cluster.done(&["fail", "primary", "kill"]).contains("killed"));
+    eventually("another node is the primary", || cluster.done(&["status"]).contains("promoted"));
+    assert!(cluster.done(&["heal"]).contains("n1"));
+    eventually("the killed node is back", || cluster.done(&["status"]).contains("rejoined"));
+    cluster.done(&["scale-out"]);
+    eventually("the candidate serves", || !cluster.done(&["status"]).contains("standby"));
     let (code, text) =
         said(&place.run(&["run", "smoke", "--target", &target, "--out", "out", "--duration", "3s"]));
     assert!(code == Some(0) || text.contains("interactions_min"), "{text}");
     assert_eq!(said(&place.run(&["check", "--target", &target])).0, Some(0));
-    cluster(&["down"]);
-    assert_eq!(said(&place.run(&["cluster", "--name", &name, "status"])).0, Some(3));
+    cluster.done(&["down"]);
+    assert_eq!(cluster.ask(&["status"]).0, Some(3));
+}
+
+#[test]
+fn after_kill_9_of_a_comparison_neither_side_is_left() {
+    let place = Place::new();
+    place.write("short.toml", SHORT);
+    let mut compared = place.start(&["ab", "short.toml", "--self", "--side-by-side", "--out", "out"]);
+    let mut sides = Vec::new();
+    eventually("both clusters are up", || {
+        let keepers = children(compared.id());
+        let nodes: Vec<Vec<u32>> = keepers.iter().map(|keeper| children(*keeper)).collect();
+        sides = [keepers, nodes.concat()].concat();
+        nodes.len() == 2 && nodes.iter().all(|nodes| nodes.len() == 4)
+    });
+    signal(&compared, "-KILL");
+    compared.wait().expect("it ends");
+    eventually("keepers and nodes have ended with it", || !sides.iter().any(|pid| alive(*pid)));
 }
 
 #[test]
@@ -194,67 +241,47 @@ fn no_order_is_lost_when_the_balancer_is_killed_under_load() {
 #[test]
 fn a_balancer_that_was_killed_knows_its_switches_again_and_finds_the_primary() {
     let place = Place::new();
-    let name = format!("dies-{}", std::process::id());
-    let ask = |words: &[&str]| said(&place.run(&[&["cluster", "--name", &name], words].concat()));
-    let cluster = |words: &[&str]| {
-        let (code, text) = ask(words);
-        assert_eq!(code, Some(0), "{words:?}: {text}");
-        text
-    };
-    let is = |node: &str, state: &str| {
-        let status = cluster(&["status"]);
-        status.lines().any(|line| line.trim_start().starts_with(node) && line.contains(state))
-    };
-    let up = cluster(&["up", "smoke", "--population", "1"]);
-    let target =
-        up.split_whitespace().find(|word| word.starts_with("mysql://")).expect("an address").to_owned();
-    cluster(&["promote", "n3"]);
-    cluster(&["disable", "n2"]);
-    eventually("n2 is switched off", || is("n2", "disabled"));
-    let (code, text) = ask(&["fail", "n1", "kill_balancer"]);
+    let cluster = Kept::named(&place, "dies");
+    let target = cluster.up(&["smoke", "--population", "1"]);
+    cluster.done(&["promote", "n3"]);
+    cluster.done(&["disable", "n2"]);
+    eventually("n2 is switched off", || cluster.is("n2", "disabled"));
+    let (code, text) = cluster.ask(&["fail", "n1", "kill_balancer"]);
     assert!(code == Some(3) && text.contains("`balancer`"), "{text}");
-    assert!(cluster(&["fail", "balancer", "kill_balancer"]).contains("killed"));
+    assert!(cluster.done(&["fail", "balancer", "kill_balancer"]).contains("killed"));
     assert_eq!(said(&place.run(&["check", "--target", &target])).0, Some(3), "nobody is there");
-    assert!(cluster(&["status"]).contains("Connection refused"), "which is told");
-    let (code, text) = ask(&["fail", "balancer", "kill_balancer"]);
+    assert!(cluster.done(&["status"]).contains("Connection refused"), "which is told");
+    let (code, text) = cluster.ask(&["fail", "balancer", "kill_balancer"]);
     assert!(code == Some(3) && text.contains("dead already"), "{text}");
-    assert!(cluster(&["heal"]).contains("started anew"));
-    assert!(is("n3", "primary") && is("n2", "disabled"), "{}", cluster(&["status"]));
+    assert!(cluster.done(&["heal"]).contains("started anew"));
+    assert!(cluster.is("n3", "primary") && cluster.is("n2", "disabled"), "{}", cluster.done(&["status"]));
     assert_eq!(said(&place.run(&["check", "--target", &target])).0, Some(0), "at the same address");
-    cluster(&["enable", "n2"]);
-    eventually("n2 serves again", || is("n2", "serving"));
+    cluster.done(&["enable", "n2"]);
+    eventually("n2 serves again", || cluster.is("n2", "serving"));
     // Whoever goes down while it is dead leaves nothing behind either.
-    cluster(&["fail", "balancer", "kill_balancer"]);
-    cluster(&["down"]);
+    cluster.done(&["fail", "balancer", "kill_balancer"]);
+    cluster.done(&["down"]);
 }
 
 #[test]
 fn a_network_is_broken_by_hand_and_a_node_copied_where_no_candidate_is_left() {
     let place = Place::new();
     place.write("grow.toml", &format!("{SHORT}[cluster]\nreplicas = 2\ncandidates = 0\nreserves = 1\n"));
-    let name = format!("grow-{}", std::process::id());
-    let ask = |words: &[&str]| said(&place.run(&[&["cluster", "--name", &name], words].concat()));
-    let cluster = |words: &[&str]| {
-        let (code, text) = ask(words);
-        assert_eq!(code, Some(0), "{words:?}: {text}");
-        text
-    };
-    let is = |node: &str, state: &str| {
-        let status = cluster(&["status"]);
-        status.lines().any(|line| line.trim_start().starts_with(node) && line.contains(state))
-    };
-    cluster(&["up", "grow.toml"]);
-    assert!(cluster(&["fail", "n2", "partition", "balancer", "out"]).contains("cut off from the balancer"));
-    eventually("n2 is taken out", || is("n2", "down"));
-    assert!(cluster(&["heal", "n2"]).contains("its network is well again"));
-    eventually("n2 serves again", || is("n2", "serving"));
-    let (code, text) = ask(&["fail", "n2", "delay", "soon"]);
+    let cluster = Kept::named(&place, "grow");
+    cluster.up(&["grow.toml"]);
+    assert!(
+        cluster.done(&["fail", "n2", "partition", "balancer", "out"]).contains("cut off from the balancer")
+    );
+    eventually("n2 is taken out", || cluster.is("n2", "down"));
+    assert!(cluster.done(&["heal", "n2"]).contains("its network is well again"));
+    eventually("n2 serves again", || cluster.is("n2", "serving"));
+    let (code, text) = cluster.ask(&["fail", "n2", "delay", "soon"]);
     assert!(code == Some(2) && text.contains("a number with a unit"), "{text}");
 
-    assert!(is("n4", "down"), "a place that is kept");
-    cluster(&["scale-out"]);
-    eventually("a fourth node serves", || is("n4", "serving"));
-    let (code, text) = ask(&["scale-out"]);
+    assert!(cluster.is("n4", "down"), "a place that is kept");
+    cluster.done(&["scale-out"]);
+    eventually("a fourth node serves", || cluster.is("n4", "serving"));
+    let (code, text) = cluster.ask(&["scale-out"]);
     assert!(code == Some(3) && text.contains("no candidate"), "no place is left: {text}");
-    cluster(&["down"]);
+    cluster.done(&["down"]);
 }

@@ -6,7 +6,7 @@ use super::scrolled;
 use crate::{
     plot::causes,
     summary::{EventSummary, Summary},
-    text::{cost_words, count, tenth},
+    text::{cost_words, count, happened, tenth},
 };
 
 /// Causes with their figures, and all events one by one below.
@@ -22,7 +22,7 @@ pub(super) fn table(run: &Summary) -> Markup {
             (scrolled("all events", html! { table {
                 thead { tr { th.n { "at, s" } th { "event" } th { "node" } th { "why" } th { "more" } } }
                 tbody { @for e in &all { tr {
-                    td.n { (format!("{:.2}", e.second)) } td { (e.kind.replace('_', " ")) } td { (e.node) }
+                    td.n { (format!("{:.2}", e.second)) } td { (happened(&e.kind, &e.detail)) } td { (e.node) }
                     td { (e.cause) } td { (e.detail) }
                 } } }
             } }))
@@ -80,7 +80,7 @@ fn followed(cause: &EventSummary, all: &[&EventSummary], end: f64) -> Vec<String
         let cost = if cost.is_empty() { cost } else { format!(" ({cost})") };
         let after = (e.second - cause.second).max(0.0);
         let node = if e.node.is_empty() { String::new() } else { format!(" {}", e.node) };
-        format!("+{after:.2} s {}{node}{cost}", e.kind.replace('_', " "))
+        format!("+{after:.2} s {}{node}{cost}", happened(&e.kind, &e.detail))
     }));
     words
 }
@@ -124,9 +124,17 @@ mod tests {
             event(15.0, "fault_healed", Some(9.0)),
             event(15.5, "node_up", None),
         );
-        let all = [&cause, &down, &healed, &up];
+        let set = EventSummary {
+            node: String::new(),
+            detail: "random".to_owned(),
+            ..event(15.75, "strategy_set", None)
+        };
+        let all = [&cause, &down, &healed, &up, &set];
         assert_eq!(followed(&cause, &all, 15.0), ["noticed in 120 ms", "+0.12 s node down n1"]);
-        assert_eq!(followed(&healed, &all, f64::MAX), ["+0.50 s node up n1"]);
+        assert_eq!(
+            followed(&healed, &all, f64::MAX),
+            ["+0.50 s node up n1", "+0.75 s strategy set to random"]
+        );
     }
 
     #[test]

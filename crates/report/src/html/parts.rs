@@ -1,12 +1,13 @@
 //! Nodes, database servers, generator, errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
 use super::{Pictures, scrolled};
 use crate::{
     folder::Folder,
+    inside::InsideSecond,
     plot::axis::figure,
     record::{ErrorRow, NodeRow, PART_MACHINE, ResourceRow},
     statistics::mean,
@@ -158,6 +159,9 @@ pub(super) fn generator(folder: &Folder, run: &Summary, pictures: &Pictures<'_>)
             format!("p50 {}, p90 {}, p99 {}", tenth(service.p50), tenth(service.p90), tenth(service.p99));
         facts.push(("service time (from asking, the last try alone), ms", words));
     }
+    if let Some(words) = inside(folder) {
+        facts.push(("browsers inside an interaction, mean of the measured time", words));
+    }
     if !machine.is_empty() {
         let cores = folder.manifest.machine.cores;
         let words = format!(
@@ -172,8 +176,23 @@ pub(super) fn generator(folder: &Folder, run: &Summary, pictures: &Pictures<'_>)
             @for (name, value) in &facts { tr { th scope="row" { (name) } td { (value) } } }
         } } }))
         @if let Some(figure) = pictures.shown("generator") { (figure) }
+        @if let Some(figure) = pictures.shown("littles_law") { (figure) }
         @if let Some(outcome) = &folder.outcome { @for note in &outcome.notes { p.small.muted { (note) } } }
     }
+}
+
+/// Browsers inside an interaction over the measured time, counted and by Little's law.
+fn inside(folder: &Folder) -> Option<String> {
+    let measured: BTreeSet<u32> = folder.measured().map(|second| second.second).collect();
+    let mut seconds = folder.inside.seconds(&folder.errors);
+    seconds.retain(|second| measured.contains(&second.second));
+    seconds.first()?;
+    let of = |value: fn(&InsideSecond) -> f64| {
+        let values: Vec<f64> = seconds.iter().map(value).collect();
+        figure((mean(&values) * 100.0).round() / 100.0)
+    };
+    let (counted, by_latency) = (of(|second| second.counted), of(|second| second.by_latency));
+    Some(format!("counted {counted}, rate × mean latency {by_latency}"))
 }
 
 /// A class of failed tries.

@@ -10,6 +10,7 @@ pub mod canvas;
 mod distribution;
 mod generator;
 mod latency;
+mod littles_law;
 mod marks;
 mod multiples;
 mod nodes;
@@ -81,6 +82,7 @@ pub fn all(folder: &Folder, summary: &Summary) -> Vec<Picture> {
         whole("slower", "Slower than", slower::draw(folder)),
         whole("servers", "The database servers", servers::draw(folder, summary)),
         whole("generator", "The generator of the load", generator::draw(folder, summary)),
+        whole("littles_law", littles_law::TITLE, littles_law::draw(folder, summary)),
     ];
     slides.into_iter().chain(tall).flatten().collect()
 }

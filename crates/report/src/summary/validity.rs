@@ -27,6 +27,10 @@ const SAMPLES_SUSPECT: u64 = 1000;
 /// A wall clock that moves by more than this within a second, in ms, was set; figures go by the steady clock and stay right,
 /// but times of the day do not.
 const CLOCK_JUMP_MS: f64 = 500.0;
+/// Jumps from this on are told in seconds.
+const MINUTE_MS: f64 = 60_000.0;
+/// Jumps from this on are told as such: a clock that was never set, or figures that are none.
+const DECADE_MS: f64 = 10.0 * 365.25 * 24.0 * 60.0 * MINUTE_MS;
 /// Visitors turned away, in per cent of all, beyond which the load was not the one asked for.
 const TURNED_AWAY_INVALID_PCT: f64 = 1.0;
 
@@ -147,18 +151,28 @@ fn clock(folder: &Folder, found: &mut Validity) {
     let times: Vec<(u32, f64)> = folder
         .resources
         .iter()
-        .filter(|row| row.part == PART_MACHINE)
+        .filter(|row| row.part == PART_MACHINE && !row.clock_ms.is_nan())
         .map(|row| (row.second, row.clock_ms))
         .collect();
     for pair in times.windows(2) {
         let jump = pair[1].1 - pair[0].1;
         if jump.abs() > CLOCK_JUMP_MS {
             let reason = format!(
-                "the machine's clock jumped by {jump:.0} ms at second {}: latencies go by a steady clock, times of the day do not",
+                "the machine's clock jumped by {} at second {}: latencies go by a steady clock, times of the day do not",
+                jump_words(jump),
                 pair[1].0
             );
             found.add(ValidityState::Suspect, reason);
         }
+    }
+}
+
+/// A jump in ms as people tell it; how far beyond all measure it was, nobody needs to know.
+fn jump_words(ms: f64) -> String {
+    match ms.abs() {
+        short if short < MINUTE_MS => format!("{ms:.0} ms"),
+        long if long < DECADE_MS => format!("{:.0} s", ms / 1000.0),
+        _ => format!("more than ten years {}", if ms < 0.0 { "back" } else { "ahead" }),
     }
 }
 
@@ -287,6 +301,10 @@ mod tests {
             (after(turned(98, 2)), Invalid, "2 of 100 visitors"),
             (after(jumped(&[0.0, 1.0, 400.0])), Valid, ""),
             (after(jumped(&[0.0, 1.0, -700.0])), Suspect, "jumped by -701 ms at second 2"),
+            (after(jumped(&[0.0, 3_600_000.0])), Suspect, "jumped by 3600 s at second 1"),
+            (after(jumped(&[0.0, -1.8e12])), Suspect, "jumped by more than ten years back at second 1"),
+            (after(jumped(&[0.0, f64::INFINITY])), Suspect, "by more than ten years ahead at second 1"),
+            (after(jumped(&[0.0, f64::NAN, 1.0])), Valid, ""),
             (
                 after(|f| f.outcome.iter_mut().for_each(|o| o.failed = Some("disk full".into()))),
                 Invalid,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use emulator::control::{Fault, NoControl};
 use emulator::run::{Live, RunPlan};
 use emulator::schedule::{Level, Phase, PhaseKind};
+use emulator::usage;
 use emulator::workload::Workload as Load;
 use mysql_async::Opts;
 use report::RunDir;
@@ -24,7 +25,7 @@ use crate::cli::AbArgs;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
 use crate::kept::Kept;
-use crate::{target, usage, workload};
+use crate::{target, workload};
 
 /// Seconds of each block before those that are measured: browsers connect.
 const WARM_UP: u32 = 1;

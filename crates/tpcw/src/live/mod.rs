@@ -7,6 +7,7 @@ mod screen;
 use std::io::IsTerminal;
 
 use emulator::run::Live;
+use report::record::{EventKind, EventRow};
 use report::thresholds::Thresholds;
 use tokio::sync::watch;
 
@@ -59,13 +60,35 @@ impl View {
 }
 
 /// One event in one line.
-fn event_text(event: &report::record::EventRow) -> String {
-    let mut text = event.kind.name().replace('_', " ");
-    for (before, part) in [(" ", &event.node), (": ", &event.cause), (", ", &event.detail)] {
+fn event_text(event: &EventRow) -> String {
+    let mut text = report::text::happened(event.kind.name(), &event.detail);
+    // A strategy is named by what happened already.
+    let detail = if event.kind == EventKind::StrategySet { "" } else { &event.detail };
+    for (before, part) in [(" ", event.node.as_str()), (": ", &event.cause), (", ", detail)] {
         if !part.is_empty() {
             text.push_str(before);
             text.push_str(part);
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_that_names_what_was_set() {
+        let event = |kind, node: &str, detail: &str| EventRow {
+            kind,
+            node: node.to_owned(),
+            cause: "schedule".to_owned(),
+            detail: detail.to_owned(),
+            ..EventRow::default()
+        };
+        let lines =
+            [event(EventKind::StrategySet, "", "random"), event(EventKind::FaultHealed, "n1", "resumed")]
+                .map(|event| event_text(&event));
+        assert_eq!(lines, ["strategy set to random: schedule", "fault healed n1: schedule, resumed"]);
+    }
 }

@@ -6,6 +6,7 @@ use report::record::ResourceRow;
 use tokio::time::Instant;
 
 use super::server::Counters;
+use crate::usage::{TICK_NS, in_stat};
 
 /// Counters of a part at one moment, from its beginning on.
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ pub(super) fn process(pid: Option<u32>) -> Used {
     let (status, io) = (file("status"), file("io"));
     let disk = |name| io.as_deref().and_then(|text| value_of(text, name));
     Used {
-        cpu_ns: file("stat").as_deref().and_then(process_ns),
+        cpu_ns: file("stat").as_deref().and_then(in_stat).map(|used| used.as_nanos() as u64),
         memory_mib: status
             .as_deref()
             .and_then(|text| value_of(text, "VmRSS:"))
@@ -132,22 +133,12 @@ fn value_of(text: &str, name: &str) -> Option<u64> {
     lines.find_map(|mut words| if words.next() == Some(name) { words.next()?.parse().ok() } else { None })
 }
 
-/// Nanoseconds in a tick of the counters in `/proc/stat`: a hundredth of a second on every Linux of today (USER_HZ).
-const TICK_NS: u64 = 10_000_000;
-
 /// Busy time of all processors: user, nice, system, irq, softirq and steal; not idle, not waiting for disks.
 fn busy_ns(stat: &str) -> Option<u64> {
     let line = stat.lines().find(|line| line.starts_with("cpu "))?;
     let ticks: Vec<u64> = line.split_ascii_whitespace().skip(1).map_while(|word| word.parse().ok()).collect();
     let busy = |at: usize| ticks.get(at).copied().unwrap_or(0);
     Some([0, 1, 2, 5, 6, 7].into_iter().map(busy).sum::<u64>() * TICK_NS)
-}
-
-/// utime and stime, the 14th and 15th field; the second, the name in brackets, may hold spaces.
-fn process_ns(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some((user + system) * TICK_NS)
 }
 
 fn network_bytes(text: &str, column: usize) -> u64 {
@@ -164,8 +155,6 @@ mod tests {
     #[test]
     fn figures_are_found_in_what_the_system_writes() {
         assert_eq!(busy_ns("cpu  10 1 5 900 7 2 1 1 0 0\ncpu0 1 1 1\n"), Some(20 * TICK_NS));
-        let stat = "42 (my (odd) name) S 1 42 42 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 4 0 100 1000 50";
-        assert_eq!(process_ns(stat), Some(42 * TICK_NS));
         assert_eq!(value_of("Name: x\nVmRSS:\t  2048 kB\n", "VmRSS:"), Some(2048));
         let network =
             "Inter-|   Receive\n face |bytes\n  lo: 100 1 0 0 0 0 0 0 200 1 0\neth0:50 1 0 0 0 0 0 0 7 1 0\n";

@@ -1,24 +1,22 @@
-//! Processor time of processes, as Linux tells it (proc(5)).
+//! Processor time of processes, as Linux tells it in `/proc/PID/stat` (proc(5)).
 
 use std::fs;
 use std::time::Duration;
 
-/// Ticks in a second, the same on every Linux that user programs see.
-const TICKS: u64 = 100;
+/// Nanoseconds in a tick of the counters in `/proc`: a hundredth of a second on every Linux that user programs see (USER_HZ).
+pub(crate) const TICK_NS: u64 = 10_000_000;
 
 /// What a process and all its descendants have used so far, threads that have ended included; `None` when it is gone.
 pub fn of_tree(process: u32) -> Option<Duration> {
-    let own = of_process(process)?;
+    let own = in_stat(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?;
     Some(children(process).into_iter().filter_map(of_tree).fold(own, |sum, used| sum + used))
 }
 
-fn of_process(process: u32) -> Option<Duration> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name, in brackets, may hold anything; after it comes the third field.
-    let (_, fields) = text.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some(Duration::from_millis((ticks()? + ticks()?) * 1000 / TICKS))
+/// Time in user and system mode, the 14th and 15th field of a `stat`. The second, the name in brackets, may hold anything.
+pub(crate) fn in_stat(stat: &str) -> Option<Duration> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(Duration::from_nanos((user + system) * TICK_NS))
 }
 
 fn children(process: u32) -> Vec<u32> {
@@ -32,6 +30,13 @@ fn children(process: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_times_are_found_behind_any_name() {
+        let stat = "42 (my (odd) name) S 1 42 42 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 4 0 100 1000 50";
+        assert_eq!(in_stat(stat), Some(Duration::from_millis(420)));
+        assert_eq!((in_stat(""), in_stat("42 (cut off) S 1 42")), (None, None));
+    }
 
     #[test]
     fn a_process_that_works_is_seen_to() {
