@@ -115,10 +115,10 @@ pub enum StartError {
         /// What was seen.
         other: String,
     },
-    /// A node that answers follows one that does not and may take writes, and cannot be stopped.
+    /// A node follows one that is not the primary and may be about to take writes, and cannot be stopped.
     #[error(
-        "{node} follows {source_node}, which does not answer and may take writes, and could not be stopped: {why}; start \
-         {source_node}, or stop replication on {node}"
+        "{node} follows {source_node}, which is not the primary and may yet take writes, and could not be stopped: {why}; stop \
+         replication on {node}"
     )]
     Astray {
         /// Who follows.

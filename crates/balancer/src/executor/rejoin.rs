@@ -1,5 +1,5 @@
-//! Brings a node that had been away back as a follower: closed for writers first, compared with the primary, re-pointed,
-//! caught up. A node with transactions of its own is refused, and they are named.
+//! Brings a node that had been away back as a follower: closed for writers first, compared with the primary before and after it
+//! has applied what it received, re-pointed, caught up. A node with transactions of its own is refused, and they are named.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ pub async fn rejoin(tools: &Tools, node: NodeId, primary: NodeId) -> News {
 async fn attach(tools: &Tools, node: &NodeId, primary: &NodeId) -> Result<Caught, NodeError> {
     // Whatever it was before, it may hold no writer of old when it becomes a follower.
     step(node, "fence", STEP, tools.nodes.fence(node)).await?;
-    if let Some(extra) = step(node, "compare", STEP, tools.nodes.extra(node, primary)).await? {
-        return Ok(Caught::Diverged(format!("it has transactions that {primary} has not: {extra}")));
+    if let Some(extra) = extra(tools, node, primary).await? {
+        return Ok(Caught::Diverged(extra));
     }
     // Pointing it anew throws away what it has received and not applied, which it may alone have acknowledged.
     if let Err(error) = step(node, "drain", 2 * DRAIN, tools.nodes.drain(node, DRAIN)).await {
@@ -38,7 +38,17 @@ async fn attach(tools: &Tools, node: &NodeId, primary: &NodeId) -> Result<Caught
             return Err(error); // Not finished yet: the next try goes on from here.
         }
     }
+    // Until the drain it may have received from a primary that was given up and is alive all the same.
+    if let Some(extra) = extra(tools, node, primary).await? {
+        return Ok(Caught::Diverged(extra));
+    }
     tools.tell(News::Belongs(node.clone())).await;
     step(node, "follow", STEP, tools.nodes.follow(node, primary)).await?;
     caught_up(tools, node, primary, CATCH_UP, Threads::Starting).await
+}
+
+/// What the node has and the primary has not, for people.
+async fn extra(tools: &Tools, node: &NodeId, primary: &NodeId) -> Result<Option<String>, NodeError> {
+    let extra = step(node, "compare", STEP, tools.nodes.extra(node, primary)).await?;
+    Ok(extra.map(|extra| format!("it has transactions that {primary} has not: {extra}")))
 }

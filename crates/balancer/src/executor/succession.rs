@@ -165,6 +165,7 @@ impl Executor {
 
     pub(super) fn opened(&mut self, job: &Running, opening: &Opening) {
         let Opening { chosen, why, steps, heard, at, server } = opening;
+        let before = self.parts.topology.holder().map(|holder| holder.node.id.clone());
         // Events are told before the view is published: whoever sees the view finds the event.
         let now = Instant::now();
         let lost = self.loss.is_some();
@@ -188,7 +189,13 @@ impl Executor {
             sure.saturating_duration_since(first).as_millis(),
             now.saturating_duration_since(first).as_millis(),
         );
-        self.parts.topology.reign = Reign::new(*at, *server);
+        // Who takes his own place goes on with his reign: nobody else has written in between.
+        let same = self
+            .parts
+            .topology
+            .reign
+            .filter(|reign| before.as_ref() == Some(chosen) && reign.goes_on(*at, *server));
+        self.parts.topology.reign = same.or_else(|| Reign::new(*at, *server));
         self.parts.topology.unproven = false;
         if lost {
             // Nobody has more, or an operator has decided to do without; of the rest clients may have been told.

@@ -23,6 +23,12 @@ impl Reign {
         (server != 0).then_some(Self { from, server })
     }
 
+    /// Whether it is still this reign when the same node is chosen again, at `at`: what it had written and lost since, as a server does that
+    /// crashes before anybody has acknowledged it, is not a beginning.
+    pub fn goes_on(&self, at: u64, server: u32) -> bool {
+        self.server == server && self.from <= at
+    }
+
     /// Whether a node has gone another way: it has a transaction that was written in this time by somebody else, which no
     /// client of the primary was told of.
     pub fn excludes(&self, received: &GtidPosition) -> bool {
@@ -94,6 +100,14 @@ mod tests {
     fn without_a_servers_number_nothing_is_known_of_a_reign() {
         assert_eq!(Reign::new(100, 0), None);
         assert_eq!(Reign::new(100, 2), Some(Reign { from: 100, server: 2 }));
+    }
+
+    #[test]
+    fn a_primary_that_is_chosen_again_goes_on_with_its_reign() {
+        let reign = Reign { from: 100, server: 2 };
+        for (at, server, goes_on) in [(100, 2, true), (414, 2, true), (99, 2, false), (414, 3, false)] {
+            assert_eq!(reign.goes_on(at, server), goes_on, "{at} {server}");
+        }
     }
 
     #[test]

@@ -47,7 +47,9 @@ pub async fn topology(
     };
     let fresh = match &primary {
         Primary::Serves(id) => {
-            rivals::leave_the_silent(config, nodes, &mut found, id).await?;
+            if nodes.observed().is_none() {
+                rivals::leave_others(config, nodes, &mut found, id).await?;
+            }
             freshen(config, nodes, &mut found, id).await
         }
         Primary::Lost(_) => Vec::new(),

@@ -159,9 +159,10 @@ pub(super) async fn settle(
     Some(if facts.read_only { Primary::Lost(last) } else { Primary::Serves(last) })
 }
 
-/// Nobody may go on acknowledging to a node that cannot be heard, and that an election may have opened: who follows one is
-/// stopped before `primary` is held for the only one that takes writes, and brought back afterwards.
-pub(super) async fn leave_the_silent(
+/// Nobody may acknowledge to another node than `primary` before that is held for the only one that takes writes: an election may have
+/// opened another, which cannot be heard, or may have told it to open, which it has not done yet. Who follows one is stopped, and
+/// brought back afterwards.
+pub(super) async fn leave_others(
     config: &Config,
     nodes: &dyn Nodes,
     found: &mut Found,
@@ -170,7 +171,7 @@ pub(super) async fn leave_the_silent(
     let look = Look { config, found };
     let astray = found.iter().enumerate().filter_map(|(at, (id, facts))| {
         let facts = facts.as_ref().filter(|_| id != primary)?;
-        let source = look.source(facts).filter(|source| source != primary && look.facts(source).is_none())?;
+        let source = look.source(facts).filter(|source| source != primary)?;
         let receives = facts.following.as_ref().is_some_and(|f| f.receiving != Receiving::Stopped);
         receives.then_some((at, id, source))
     });

@@ -88,9 +88,12 @@ impl Promises {
         self.generation = view.generation;
         let states: Vec<_> = view.nodes.iter().map(|node| (node.role, node.state)).collect();
         let before = std::mem::replace(&mut self.states, states);
-        // Who died in the same step may have been taken for serving, and who came back in it serves.
-        let served =
-            before.iter().filter(|(_, state)| *state == NodeState::Serving).count().saturating_sub(1);
+        // Who died in the same step may have been taken for serving, and who came back in it serves; so does a primary that
+        // was closed for a planned change which was undone in it.
+        let counts = |(role, state): &&(Role, NodeState)| {
+            *state == NodeState::Serving || (*role, *state) == (Role::Primary, NodeState::Draining)
+        };
+        let served = before.iter().filter(counts).count().saturating_sub(1);
         let serving = served.max(view.serving());
         for (node, (role, old)) in view.nodes.iter().zip(before) {
             // One that is put back was admitted before.
