@@ -226,11 +226,7 @@ impl Pass {
     }
 
     async fn origin(&self) -> Option<u32> {
-        let look = || async {
-            let (processes, client, door) = (self.relay.processes.clone(), self.client, self.relay.door);
-            tokio::task::spawn_blocking(move || processes.owner(client, door)).await.ok().flatten()
-        };
-        *self.origin.get_or_init(look).await
+        *self.origin.get_or_init(|| self.relay.processes.owner(self.client, self.relay.door)).await
     }
 
     /// Waits as long as the trouble makes a piece of so many bytes wait.

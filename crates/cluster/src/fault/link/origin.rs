@@ -4,13 +4,18 @@
 //! connections has the socket's inode, and the process's open files name it (proc(5), `/proc/net/tcp` and `/proc/pid/fd`).
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The processes of a cluster's nodes, by `server_id`.
 #[derive(Debug, Default)]
-pub struct Processes(Mutex<BTreeMap<u32, u32>>);
+pub struct Processes {
+    pids: Mutex<BTreeMap<u32, u32>>,
+    /// Whoever looks into the kernel's tables: a fault may have hundreds of connections ask at once.
+    looking: tokio::sync::Mutex<()>,
+}
 
 impl Processes {
     /// Notes a node's present process.
@@ -19,13 +24,18 @@ impl Processes {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The node that holds the end `client` of a connection to `door`; `None`: none of ours.
-    pub(super) fn owner(&self, client: SocketAddr, door: SocketAddr) -> Option<u32> {
-        let table = fs::read_to_string("/proc/net/tcp").ok()?;
-        let inode = inode(&table, client, door)?;
+    /// The node that holds the end `client` of a connection to `door`; `None`: none of ours. One question at a time.
+    pub(super) async fn owner(self: &Arc<Self>, client: SocketAddr, door: SocketAddr) -> Option<u32> {
+        let _turn = self.looking.lock().await;
+        let processes = self.clone();
+        tokio::task::spawn_blocking(move || processes.look(client, door)).await.ok().flatten()
+    }
+
+    fn look(&self, client: SocketAddr, door: SocketAddr) -> Option<u32> {
+        let inode = inode(BufReader::new(File::open("/proc/net/tcp").ok()?), client, door).ok()??;
         let wanted = format!("socket:[{inode}]");
         let nodes = self.lock().clone();
         nodes.into_iter().find(|(_, pid)| holds(*pid, &wanted)).map(|(node, _)| node)
@@ -38,12 +48,17 @@ fn holds(pid: u32, socket: &str) -> bool {
 }
 
 /// The inode of the socket `local`, connected to `remote`, in the kernel's table.
-fn inode(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<u64> {
-    table.lines().skip(1).find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let is = |field: usize, end| fields.get(field).and_then(|text| address(text)) == Some(end);
-        (is(1, local) && is(2, remote)).then(|| fields.get(9)?.parse().ok()).flatten()
-    })
+fn inode(mut table: impl BufRead, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<u64>> {
+    let mut line = String::new();
+    while table.read_line(&mut line)? > 0 {
+        let mut fields = line.split_whitespace().skip(1);
+        let mut is = |end| fields.next().and_then(address) == Some(end);
+        if is(local) && is(remote) {
+            return Ok(fields.nth(6).and_then(|inode| inode.parse().ok()));
+        }
+        line.clear();
+    }
+    Ok(None)
 }
 
 /// `0100007F:1F90`: the address in the machine's own order of bytes, the port as a number.
@@ -59,16 +74,16 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_connection_is_known_by_the_process_that_holds_it() {
+    #[tokio::test]
+    async fn a_connection_is_known_by_the_process_that_holds_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let door = listener.local_addr().unwrap();
         let client = TcpStream::connect(door).unwrap().local_addr().map(|address| (address, ()));
         let kept = TcpStream::connect(door).unwrap();
-        let processes = Processes::default();
-        assert_eq!(processes.owner(kept.local_addr().unwrap(), door), None, "no node is known");
+        let processes = Arc::new(Processes::default());
+        assert_eq!(processes.owner(kept.local_addr().unwrap(), door).await, None, "no node is known");
         processes.set(7, std::process::id());
-        assert_eq!(processes.owner(kept.local_addr().unwrap(), door), Some(7));
-        assert_eq!(processes.owner(client.unwrap().0, door), None, "closed, nobody holds it");
+        assert_eq!(processes.owner(kept.local_addr().unwrap(), door).await, Some(7));
+        assert_eq!(processes.owner(client.unwrap().0, door).await, None, "closed, nobody holds it");
     }
 }
