@@ -160,8 +160,12 @@ pub async fn keep(order: Order, interrupt: &Interrupt) -> Outcome {
     let server = ServerArgs { server_binary: order.server_binary.clone(), offline: order.offline };
     let plan = StagePlan::of(&resolved, server, order.listen);
     let stage = tokio::select! {
+        // The folder stays: why it could not be set stands in the log.
         stage = Stage::set(plan, &crate::say, false) => stage?,
-        () = interrupt.stop.cancelled() => return Ok(()),
+        () = interrupt.stop.cancelled() => {
+            let _ = std::fs::remove_dir_all(&home.folder);
+            return Ok(());
+        }
     };
     let outcome = answer_all(&home, &order.name, &stage, interrupt).await;
     stage.strike().await;

@@ -1,13 +1,18 @@
 //! The table of events: a row for each that caused something, with what it cost and what followed from it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::scrolled;
 use crate::{
-    plot::causes,
+    plot::{causes, fault_words},
     summary::{EventSummary, Summary},
     text::{cost_words, count, happened, tenth},
 };
+
+/// With more causes than this their table is folded, and one by kind stands before it.
+const MANY: usize = 40;
 
 /// Causes with their figures, and all events one by one below.
 pub(super) fn table(run: &Summary) -> Markup {
@@ -15,8 +20,17 @@ pub(super) fn table(run: &Summary) -> Markup {
     if all.is_empty() {
         return html! { p.muted { "Nothing happened but the load." } };
     }
+    let causes = causes(run).count();
     html! {
-        @if causes(run).next().is_some() { (scrolled("events and their cost", costs(run, &all))) }
+        @if causes > MANY {
+            (scrolled("events and their cost by kind", by_kind(run)))
+            details {
+                summary { "What each of the " (causes) " cost" }
+                (scrolled("events and their cost", costs(run, &all)))
+            }
+        } @else if causes > 0 {
+            (scrolled("events and their cost", costs(run, &all)))
+        }
         details {
             summary { "All " (all.len()) " events one by one" }
             (scrolled("all events", html! { table {
@@ -28,6 +42,63 @@ pub(super) fn table(run: &Summary) -> Markup {
             } }))
         }
     }
+}
+
+/// A row for each kind of cause and each fault by name.
+fn by_kind(run: &Summary) -> Markup {
+    let mut kinds: BTreeMap<String, Vec<&EventSummary>> = BTreeMap::new();
+    for (_, event) in causes(run) {
+        kinds.entry(kind_words(event)).or_default().push(event);
+    }
+    html! { table {
+        thead {
+            tr {
+                th { "event" } th.n { "times" } th.n { "with a gap" } th.n { "median gap, s" } th.n { "longest, s" }
+                th.n { "median back at 90 %, s" } th.n { "longest, s" } th.n { "not yet" }
+                th.n { "interactions lost" } th.n { "tries failed" } th.n { "reconnected" }
+            }
+        }
+        tbody { @for (kind, events) in &kinds {
+            @let gaps = sorted(events, |e| e.unavailable_ms.filter(|ms| *ms > 0.0));
+            @let back = sorted(events, |e| e.recovered_90_ms.filter(|ms| *ms > 0.0));
+            @let sum = |of: fn(&EventSummary) -> f64| events.iter().map(|e| of(e)).sum::<f64>().round() as u64;
+            @let figure = |sum: u64| cell((sum > 0).then(|| count(sum)));
+            tr class=[kind.starts_with("fault injected").then_some("fault")] {
+                td { strong { (kind) } } td.n { (events.len()) }
+                (figure(gaps.len() as u64)) (seconds(middle(&gaps))) (seconds(gaps.last().copied()))
+                (seconds(middle(&back))) (seconds(back.last().copied()))
+                (figure(events.iter().filter(|e| e.dip_pct.is_some() && e.recovered_90_ms.is_none()).count() as u64))
+                (figure(sum(|e| e.interactions_lost.unwrap_or(0.0).max(0.0)))) (figure(sum(|e| e.errors.unwrap_or(0) as f64)))
+                (figure(sum(|e| e.reconnects.unwrap_or(0) as f64)))
+            }
+        } }
+    } }
+}
+
+/// What an event is counted under: its kind, a fault by its name too.
+fn kind_words(event: &EventSummary) -> String {
+    let kind = event.kind.replace('_', " ");
+    match event.kind.as_str() {
+        "fault_injected" => format!("{kind}: {}", fault_words(&event.detail)),
+        _ => kind,
+    }
+}
+
+/// A figure of all events that have it, in ms, the least first.
+fn sorted(events: &[&EventSummary], of: fn(&EventSummary) -> Option<f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = events.iter().filter_map(|event| of(event)).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The middle one, or the mean of both.
+fn middle(sorted: &[f64]) -> Option<f64> {
+    let (low, high) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+    Some(f64::midpoint(*low, *high))
+}
+
+fn seconds(ms: Option<f64>) -> Markup {
+    cell(ms.map(|ms| tenth(ms / 1000.0)))
 }
 
 fn costs(run: &Summary, all: &[&EventSummary]) -> Markup {
@@ -135,6 +206,32 @@ mod tests {
             followed(&healed, &all, f64::MAX),
             ["+0.50 s node up n1", "+0.75 s strategy set to random"]
         );
+    }
+
+    #[test]
+    fn many_causes_are_told_by_kind_before_they_are_told_one_by_one() {
+        let fault = |at: u32, name: &str, gap: f64| EventSummary {
+            second: f64::from(at),
+            kind: "fault_injected".to_owned(),
+            node: "n1".to_owned(),
+            detail: format!("{name}: at second {at}"),
+            followed_s: Some(1.0),
+            unavailable_ms: Some(gap),
+            errors: Some(2),
+            ..EventSummary::default()
+        };
+        let events =
+            |count| (0..count).map(|at| fault(at, ["kill", "pause"][at as usize % 2], f64::from(at) * 100.0));
+        let page =
+            |count| table(&Summary { events: events(count).collect(), ..Summary::default() }).into_string();
+        let few = page(MANY as u32);
+        assert!(!few.contains("median gap") && few.contains("first error after"));
+        let many = page(50);
+        // Every second one of 0 to 49 is a kill, the first without a gap: 200 to 4,800 ms.
+        let row = "<strong>fault injected: kill</strong></td><td class=\"n\">25</td><td class=\"n\">24</td><td class=\"n\">2.5</td>\
+                   <td class=\"n\">4.8</td>";
+        assert!(many.contains(row), "{many}");
+        assert!(many.contains("What each of the 50 cost") && many.contains("first error after"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod think;
 mod throughput;
 mod timeline;
 
-pub(crate) use marks::phases;
+pub(crate) use marks::{fault_words, phases};
 pub(crate) use multiples::{Panelled, interactions};
 pub(crate) use stack::causes;
 

@@ -1,7 +1,9 @@
-//! The ribbon on top of a stack: phases by name, each fault as a bar as long as it lasted, and other events as marks. Below it
-//! they go on as bands and thin lines through all panels.
+//! The ribbon on top of a stack: phases by name, each fault as a bar as long as it lasted, and other events as marks. Where they are too
+//! many for their names, each kind has a lane. Below it they go on as bands and thin lines through all panels.
 
-use super::{LEFT, RIGHT};
+use std::collections::BTreeSet;
+
+use super::{EDGE, LEFT, RIGHT};
 use crate::{
     folder::Folder,
     plot::{
@@ -18,10 +20,14 @@ use crate::{
 const PHASES: f64 = 18.0;
 /// Height of a row of flags.
 const ROW: f64 = 15.0;
-/// Rows of flags at most; what does not fit keeps its band, its line and its row in the table.
+/// Rows of flags with words at most; if not all fit, each kind of event has a lane instead.
 const ROWS: usize = 14;
+/// Height of a lane.
+const LANE: f64 = 12.0;
 /// Size of the words of flags, in pixels.
 const WORDS: f64 = 11.5;
+/// Size of the names of lanes, in pixels.
+const LANE_WORDS: f64 = 10.5;
 /// How strongly the band of a fault is filled.
 const BAND: f64 = 0.1;
 
@@ -37,6 +43,7 @@ pub fn causes(run: &Summary) -> impl Iterator<Item = (usize, &EventSummary)> {
 /// A named event: a bar where it lasted, a mark where it did not.
 struct Flag {
     words: String,
+    kind: Kind,
     colour: Colour,
     from: f64,
     to: Option<f64>,
@@ -44,10 +51,15 @@ struct Flag {
     place: Option<(usize, f64)>,
 }
 
+/// What flags are put together by: faults by name, then what was done about them.
+type Kind = (bool, String);
+
 /// What a stack has on top.
 pub(super) struct Ribbon {
     phases: Vec<Phase>,
     flags: Vec<Flag>,
+    /// Empty where all flags have room for their words.
+    lanes: Vec<Kind>,
     x: Scale,
     named: bool,
 }
@@ -56,12 +68,16 @@ impl Ribbon {
     pub(super) fn of(folder: &Folder, run: &Summary, x: &Scale, named: bool) -> Self {
         let mut flags: Vec<Flag> = run.events.iter().filter_map(|event| flag(folder, run, event)).collect();
         place(&mut flags, x);
-        Self { phases: phases(folder), flags, x: *x, named }
+        let lanes = lanes(&flags);
+        Self { phases: phases(folder), flags, lanes, x: *x, named }
     }
 
     pub(super) fn height(&self) -> f64 {
         if !self.named {
             return PHASES;
+        }
+        if !self.lanes.is_empty() {
+            return PHASES + 4.0 + self.lanes.len() as f64 * LANE;
         }
         let rows = self.flags.iter().filter_map(|flag| flag.place).map(|(row, _)| row + 1).max().unwrap_or(0);
         PHASES + 4.0 + rows as f64 * ROW
@@ -109,10 +125,39 @@ impl Ribbon {
         }
         let end = self.x.at(self.phases.last().map_or(0.0, |phase| phase.to));
         canvas.line((end, top), (end, top + PHASES - 2.0), Stroke::new(Colour::Muted, 0.8));
-        if self.named {
-            self.flags.iter().for_each(|flag| flag.draw(canvas, &self.x, top + PHASES + 4.0));
+        let top = top + PHASES + 4.0;
+        match (self.named, self.lanes.is_empty()) {
+            (false, _) => {}
+            (true, true) => self.flags.iter().for_each(|flag| flag.draw(canvas, &self.x, top)),
+            (true, false) => self.draw_lanes(canvas, top),
         }
     }
+
+    /// A lane for each kind, with how often it came; its name stands at the left, over what happened there.
+    fn draw_lanes(&self, canvas: &mut Canvas, top: f64) {
+        for (lane, kind) in self.lanes.iter().enumerate() {
+            let middle = top + (lane as f64 + 0.5) * LANE;
+            canvas.line((LEFT, middle), (RIGHT, middle), Stroke::new(Colour::Grid, 0.6));
+            let flags = self.flags.iter().filter(|flag| flag.kind == *kind);
+            let mut times = 0;
+            for flag in flags {
+                let at = self.x.at(flag.from);
+                let width = flag.to.map_or(0.0, |to| self.x.at(to) - at).max(2.0);
+                canvas.rect(at, middle - 4.0, width, 8.0, flag.colour, 0.85);
+                times += 1;
+            }
+            let words = format!("{} {times}", kind.1);
+            canvas.text(EDGE, middle + 3.6, &words, Type::new(LANE_WORDS, Colour::Ink).halo());
+        }
+    }
+}
+
+/// The kinds in their order, where not every flag has found room; else none.
+fn lanes(flags: &[Flag]) -> Vec<Kind> {
+    if flags.iter().all(|flag| flag.place.is_some()) {
+        return Vec::new();
+    }
+    flags.iter().map(|flag| flag.kind.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Flag {
@@ -146,12 +191,15 @@ fn flag(folder: &Folder, run: &Summary, event: &EventSummary) -> Option<Flag> {
         Some(done) => (format!("{words} {}", done.node), Some(done.second)),
         None => (words.to_owned(), None),
     };
-    let (colour, (words, to)) = match EventKind::from_name(&event.kind) {
-        EventKind::FaultInjected => {
-            let how = fault_words(&event.detail);
-            let words = after(if how.is_empty() || how == node { "fault" } else { &how });
-            (Colour::Red, (words, Some(healing(folder, node, event.second))))
-        }
+    let kind = EventKind::from_name(&event.kind);
+    let how = fault_words(&event.detail);
+    let how = if how.is_empty() || how == node { "fault" } else { &how };
+    let lane = match kind {
+        EventKind::FaultInjected => (false, how.to_owned()),
+        _ => (true, event.kind.replace('_', " ")),
+    };
+    let (colour, (words, to)) = match kind {
+        EventKind::FaultInjected => (Colour::Red, (after(how), Some(healing(folder, node, event.second)))),
         EventKind::ScaleOutRequested => (Colour::Blue, scaled("scale out", until(EventKind::ScaleOutDone))),
         EventKind::ScaleInRequested => (Colour::Blue, scaled("scale in", until(EventKind::ScaleInDone))),
         EventKind::Promoted => (Colour::Purple, (after("promoted"), None)),
@@ -161,7 +209,7 @@ fn flag(folder: &Folder, run: &Summary, event: &EventSummary) -> Option<Flag> {
         _ => return None,
     };
     let words = number.map_or(words.clone(), |(number, _)| format!("{number} {words}"));
-    Some(Flag { words, colour, from: event.second, to, place: None })
+    Some(Flag { words, kind: lane, colour, from: event.second, to, place: None })
 }
 
 /// Gives each flag the first row in which it covers no other.
@@ -194,6 +242,7 @@ mod tests {
     fn flags(words: &[(&str, f64, Option<f64>)]) -> Vec<Flag> {
         let flag = |(words, from, to): &(&str, f64, Option<f64>)| Flag {
             words: (*words).to_owned(),
+            kind: (false, words.split(' ').next_back().unwrap_or_default().to_owned()),
             colour: Colour::Red,
             from: *from,
             to: *to,
@@ -219,6 +268,21 @@ mod tests {
             let left = flag.place.expect("room").1;
             assert!(left >= LEFT && left + style.width(&flag.words) <= RIGHT + 10.0, "{}", flag.words);
         }
+    }
+
+    #[test]
+    fn where_not_all_have_room_each_kind_has_a_lane() {
+        let x = Scale::linear(0.0, 100.0, LEFT, RIGHT);
+        let mut some = flags(&[("1 n1 kill", 10.0, Some(14.0)), ("2 n2 pause", 20.0, Some(21.0))]);
+        place(&mut some, &x);
+        assert!(lanes(&some).is_empty(), "their words fit");
+        let words = ["1 n1 kill", "2 n2 pause", "3 n3 kill"];
+        let crowd: Vec<(&str, f64, Option<f64>)> =
+            (0..60).map(|at| (words[at % 3], at as f64 * 0.2, Some(at as f64 * 0.2 + 0.1))).collect();
+        let mut crowd = flags(&crowd);
+        place(&mut crowd, &x);
+        let names: Vec<String> = lanes(&crowd).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, ["kill", "pause"]);
     }
 
     #[test]

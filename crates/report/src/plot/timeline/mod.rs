@@ -42,7 +42,7 @@ pub(super) fn draw(folder: &Folder, run: &Summary) -> Option<(String, String)> {
     .collect();
     let words = reading(
         folder,
-        "Grey: not measured. Coloured bands: faults, from injection to healing, and scalings; numbers as in the table of events",
+        "Grey: not measured. Coloured bands: faults, from injection to healing, and scalings; numbers, or how often, as in the table of events",
     );
     Stack { title: "The run over time", words, named: true, strips, told: told(folder) }.draw(folder, run)
 }
