@@ -1,6 +1,6 @@
 //! The table of events: a row for each that caused something, with what it cost and what followed from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
@@ -14,6 +14,11 @@ use crate::{
 /// With more causes than this their table is folded, and one by kind stands before it.
 const MANY: usize = 40;
 
+/// So many of them stand in it then.
+const DEAREST: usize = 100;
+/// Longer lists of all events end here: their file has the rest.
+const LISTED: usize = 3000;
+
 /// Causes with their figures, and all events one by one below.
 pub(super) fn table(run: &Summary) -> Markup {
     let all: Vec<&EventSummary> = run.events.iter().filter(|e| e.kind != "phase").collect();
@@ -25,17 +30,19 @@ pub(super) fn table(run: &Summary) -> Markup {
         @if causes > MANY {
             (scrolled("events and their cost by kind", by_kind(run)))
             details {
-                summary { "What each of the " (causes) " cost" }
-                (scrolled("events and their cost", costs(run, &all)))
+                summary { @if causes > DEAREST { "The " (DEAREST) " of " (causes) " that cost most; all are in summary.json" }
+                    @else { "What each of the " (causes) " cost" } }
+                (scrolled("events and their cost", costs(run, &all, &dearest(run))))
             }
         } @else if causes > 0 {
-            (scrolled("events and their cost", costs(run, &all)))
+            (scrolled("events and their cost", costs(run, &all, &dearest(run))))
         }
         details {
-            summary { "All " (all.len()) " events one by one" }
+            summary { @if all.len() > LISTED { "The first " (LISTED) " of " (all.len()) " events; all are in events.csv" }
+                @else { "All " (all.len()) " events one by one" } }
             (scrolled("all events", html! { table {
                 thead { tr { th.n { "at, s" } th { "event" } th { "node" } th { "why" } th { "more" } } }
-                tbody { @for e in &all { tr {
+                tbody { @for e in all.iter().take(LISTED) { tr {
                     td.n { (format!("{:.2}", e.second)) } td { (happened(&e.kind, &e.detail)) } td { (e.node) }
                     td { (e.cause) } td { (e.detail) }
                 } } }
@@ -101,7 +108,20 @@ fn seconds(ms: Option<f64>) -> Markup {
     cell(ms.map(|ms| tenth(ms / 1000.0)))
 }
 
-fn costs(run: &Summary, all: &[&EventSummary]) -> Markup {
+/// The numbers of the [`DEAREST`].
+fn dearest(run: &Summary) -> BTreeSet<usize> {
+    let mut costs: Vec<(usize, f64)> = causes(run).map(|(number, event)| (number, cost(event))).collect();
+    costs.sort_by(|a, b| b.1.total_cmp(&a.1));
+    costs.into_iter().take(DEAREST).map(|(number, _)| number).collect()
+}
+
+/// One figure to order events by: interactions that were not served, and tries that failed.
+fn cost(event: &EventSummary) -> f64 {
+    event.interactions_lost.unwrap_or(0.0).max(0.0) + event.errors.unwrap_or(0) as f64
+}
+
+/// The causes of these numbers.
+fn costs(run: &Summary, all: &[&EventSummary], numbers: &BTreeSet<usize>) -> Markup {
     let starts: Vec<f64> = causes(run).map(|(_, e)| e.second).collect();
     html! { table {
         thead {
@@ -112,7 +132,7 @@ fn costs(run: &Summary, all: &[&EventSummary]) -> Markup {
                 th.n { "tries failed" } th { "failed as" } th.n { "reconnected" }
             }
         }
-        tbody { @for (number, e) in causes(run) {
+        tbody { @for (number, e) in causes(run).filter(|(number, _)| numbers.contains(number)) {
             @let end = starts.iter().copied().find(|s| *s > e.second).unwrap_or(f64::MAX);
             tr class=[(e.kind == "fault_injected").then_some("fault")] {
                 td.n { (number) } td.n { (format!("{:.1}", e.second)) }
@@ -232,6 +252,9 @@ mod tests {
                    <td class=\"n\">4.8</td>";
         assert!(many.contains(row), "{many}");
         assert!(many.contains("What each of the 50 cost") && many.contains("first error after"));
+        let rows = |page: &str| page.matches("<tr class=\"fault\">").count();
+        assert!(page(300).contains("The 100 of 300 that cost most"));
+        assert_eq!((rows(&page(50)), rows(&page(300))), (2 + 50, 2 + 100), "two kinds, and one by one");
     }
 
     #[test]
