@@ -27,6 +27,7 @@ pub use cache::Cache;
 pub use capacity::{AppliedCapacity, Capacity, CapacityMode};
 pub use error::Error;
 pub use fault::{Fault, Peer, Way};
+pub use lifetime::bind_to_parent;
 pub use mariadbd::template::{LoneServer, Template};
 pub use node::{NodeId, Role};
 pub use program::{BackupTools, FindOptions, ProgramError, ServerProgram, client, find_server, plugins};

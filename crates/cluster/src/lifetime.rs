@@ -41,7 +41,7 @@ impl Nursery {
     /// bound to our life.
     pub(crate) async fn spawn(&self, mut command: Command) -> io::Result<Child> {
         command.process_group(0);
-        bind_to_parent(&mut command);
+        bind_to_parent(&mut command, Signal::KILL);
         let (reply, answer) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts processes has ended");
         self.jobs.as_ref().ok_or_else(gone)?.try_send(Job { command, reply }).map_err(|_| gone())?;
@@ -69,11 +69,12 @@ fn tend(inbox: &Receiver<Job>) {
     }
 }
 
-/// Has the kernel kill the child when the thread that started it ends.
-fn bind_to_parent(command: &mut Command) {
+/// Has the kernel send the child `signal` when the thread that starts it is gone, however it went. A child that is started where the
+/// process lives as long as it, on the main thread, ends with the process, even after `kill -9`.
+pub fn bind_to_parent(command: &mut Command, signal: Signal) {
     let parent = Pid::from_raw(std::process::id() as i32);
     let bind = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
+        set_parent_process_death_signal(Some(signal))?;
         // The parent may have died before the request was made; then nothing would ever tell us.
         if getppid() == parent { Ok(()) } else { Err(io::Error::other("the parent has ended")) }
     };

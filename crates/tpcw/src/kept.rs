@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use balancer::view::NodeState;
 use emulator::control::{Action, Fault, NodeSelector};
+use rustix::process::Signal;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::api::Api;
-use crate::bond;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
 use crate::keeper::{Answer, Home, Place, Question};
@@ -39,7 +39,8 @@ impl Kept {
         let mut command = Command::new(program);
         command.args(["cluster", "--name", name, "up"]).arg(workload).arg("--foreground");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        bond::to_our_life(&mut command);
+        // In good order: it has nodes of its own to end.
+        cluster::bind_to_parent(command.as_std_mut(), Signal::TERM);
         let mut keeper = command.spawn().map_err(|error| {
             Failure::surroundings(format!("{} cannot be started: {error}", program.display()))
         })?;

@@ -2,7 +2,6 @@
 //! emulator into one run, and owns everything that a user sees in a terminal.
 
 mod api;
-mod bond;
 mod cli;
 mod commands;
 mod control;

@@ -12,7 +12,6 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::bond;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
 
@@ -65,7 +64,8 @@ impl Trial<'_> {
         let mut command = Command::new(self.program);
         command.arg("run").arg(self.workload).arg("--out").arg(&self.folder).arg("--quiet");
         command.args(&self.flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        bond::to_our_life(&mut command);
+        // In good order: it has nodes of its own to end.
+        cluster::bind_to_parent(command.as_std_mut(), Signal::TERM);
         let program = self.program.display();
         let mut child = command
             .kill_on_drop(true)
