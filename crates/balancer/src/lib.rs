@@ -24,6 +24,8 @@ pub mod failover;
 pub mod health;
 pub mod nodes;
 pub mod outcome;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod pool;
 pub mod request;
 pub mod route;

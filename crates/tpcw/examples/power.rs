@@ -1,17 +1,21 @@
 //! How surely `tpcw ab --side-by-side` finds a slowdown, and how often it cries wolf, on this machine.
 //!
 //! ```text
-//! cargo build --release -p tpcw
-//! cargo run --release -p tpcw --example power -- live 20 0 5 DIR      # 20 sessions of at most 5 minutes, A against A
-//! cargo run --release -p tpcw --example power -- live 20 5 5 DIR      # … with B's nodes given 5 % less of their time
-//! cargo run --release -p tpcw --example power -- resample DIR 2000    # false alarms and power from the blocks of sessions A against A
+//! cargo build --release -p tpcw --features planted --bin tpcw --example power
+//! target/release/examples/power live 20 0 5 DIR      # 20 sessions of at most 5 minutes, A against A
+//! target/release/examples/power live 20 5 5 DIR      # … with B's balancer passing each answer on 5 % later
+//! target/release/examples/power resample DIR 2000    # false alarms and power from the blocks of sessions A against A
 //! ```
 //!
 //! A session that was cut off is made again; whole ones in DIR are counted, not repeated. Resampling draws whole quartets with replacement
 //! from one session at a time, each side's blocks as they were, and makes B slower by arithmetic: what a real slowdown of that size would do
 //! to the same noise.
+//!
+//! Both sides are the same build; B's is told by `TPCW_PLANTED_SLOWER_PCT` to keep each answer of a node back for that share of the time
+//! that it took, busily, as slower code would.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to people on a terminal")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -49,11 +53,12 @@ fn number<N: std::str::FromStr>(what: &str, text: &str) -> Result<N, String> {
 
 /// Real sessions, one after the other.
 fn live(sessions: &str, slower: &str, minutes: &str, folder: &Path) -> Result<(), String> {
-    let (sessions, slower): (u32, u8) = (number("SESSIONS", sessions)?, number("PERCENT", slower)?);
+    let (sessions, slower): (u32, f64) = (number("SESSIONS", sessions)?, number("PERCENT", slower)?);
     let _: f64 = number("MINUTES", minutes)?;
-    if slower >= 99 {
-        return Err("power: PERCENT: allowed is 0 to 98".to_owned());
+    if !(0.0..=1000.0).contains(&slower) {
+        return Err("power: PERCENT: allowed is 0 to 1000".to_owned());
     }
+    let build = slowed(slower, folder)?;
     let mut found = Verdicts::default();
     for session in 1..=sessions {
         let place = folder.join(format!("live-{slower}-{session:03}"));
@@ -61,13 +66,9 @@ fn live(sessions: &str, slower: &str, minutes: &str, folder: &Path) -> Result<()
             if place.join("blocks.csv").is_file() || place.join("a").is_dir() {
                 std::fs::remove_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
             }
-            let fault = format!("slow {}", 100 - slower);
-            let out = place.to_string_lossy();
             let mut command = Command::new(program()?);
-            command.args(["ab", "smoke", "--self", "--side-by-side", "--minutes", minutes, "--out", &*out]);
-            if slower > 0 {
-                command.args(["--fault-b", &fault]);
-            }
+            command.args(["ab", "gate", "--side-by-side", "--minutes", minutes]);
+            command.arg("--build-b").arg(&build).arg("--out").arg(&place);
             let status = command.status().map_err(|error| error.to_string())?;
             println!("session {session}: {status}");
         }
@@ -76,9 +77,23 @@ fn live(sessions: &str, slower: &str, minutes: &str, folder: &Path) -> Result<()
             None => found.broken += 1,
         }
     }
-    println!("\nlive, B's nodes given {slower} % less of their time, at most {minutes} min:");
-    found.print(slower > 0);
+    println!("\nlive, B's balancer slower by {slower} % of each answer, at most {minutes} min:");
+    found.print(slower > 0.0);
     Ok(())
+}
+
+/// The program with a balancer that is slower by so many per cent of each answer, as a build of its own.
+fn slowed(percent: f64, folder: &Path) -> Result<PathBuf, String> {
+    use std::os::unix::fs::PermissionsExt;
+    let cannot = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    let file = folder.canonicalize().map_err(cannot)?.join(format!("slower-{percent}.sh"));
+    let program = program()?;
+    let text =
+        format!("#!/bin/sh\n{}={percent} exec '{}' \"$@\"\n", balancer::planted::SLOWER, program.display());
+    std::fs::write(&file, text).map_err(cannot)?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).map_err(cannot)?;
+    Ok(file)
 }
 
 /// What a session left.
@@ -94,8 +109,10 @@ struct Verdicts {
     unchanged: u32,
     inconclusive: u32,
     broken: u32,
-    /// Change of the mean latency, in per cent.
-    changes: Vec<f64>,
+    /// How many found each figure changed for worse or better.
+    by_figure: BTreeMap<String, u32>,
+    /// Changes of each figure, in per cent.
+    changes: BTreeMap<String, Vec<f64>>,
     quartets: Vec<f64>,
 }
 
@@ -108,9 +125,12 @@ impl Verdicts {
             Some("unchanged") => self.unchanged += 1,
             _ => self.inconclusive += 1,
         }
-        let mean =
-            found["figures"].as_array().into_iter().flatten().find(|figure| figure["name"] == "mean_ms");
-        self.changes.extend(mean.and_then(|figure| figure["change"].as_f64()));
+        for figure in found["figures"].as_array().into_iter().flatten() {
+            let name = figure["name"].as_str().unwrap_or_default();
+            self.changes.entry(name.to_owned()).or_default().extend(figure["change"].as_f64());
+            let changed = matches!(figure["verdict"].as_str(), Some("regressed" | "improved"));
+            *self.by_figure.entry(name.to_owned()).or_default() += u32::from(changed);
+        }
         self.quartets.extend(found["quartets"].as_f64());
     }
 
@@ -134,11 +154,16 @@ impl Verdicts {
             );
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        println!(
-            "mean latency of B: {:+.2} % in the mean, after {:.1} quartets",
-            mean(&self.changes),
-            mean(&self.quartets)
-        );
+        println!("after {:.1} quartets in the mean", mean(&self.quartets));
+        for (name, changes) in &self.changes {
+            let most = changes.iter().fold(f64::NEG_INFINITY, |most, change| most.max(*change));
+            let least = changes.iter().fold(f64::INFINITY, |least, change| least.min(*change));
+            println!(
+                "{name:<12} of B {:+.2} % in the mean ({least:+.2} to {most:+.2}); changed in {} sessions",
+                mean(changes),
+                self.by_figure[name]
+            );
+        }
     }
 }
 
@@ -218,6 +243,7 @@ fn one(session: &[Quartet], slower_pct: f64, random: &mut SplitMix64) -> (Change
             if is_b {
                 block.wips /= factor;
                 block.mean_ms *= factor;
+                block.geomean_ms = block.geomean_ms.map(|ms| ms * factor);
                 block.p90_ms *= factor;
                 block.cpu_us = block.cpu_us.map(|us| us * factor);
             }

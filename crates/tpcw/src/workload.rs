@@ -17,13 +17,14 @@ use crate::failure::{Failure, Outcome};
 use crate::place;
 
 /// The workloads that are built into the program, by name.
-const BUILT_IN: [(&str, &str); 15] = [
+const BUILT_IN: [(&str, &str); 16] = [
     ("elastic", include_str!("../../../workloads/elastic.toml")),
     ("smoke", include_str!("../../../workloads/smoke.toml")),
     ("browsing", include_str!("../../../workloads/browsing.toml")),
     ("shopping", include_str!("../../../workloads/shopping.toml")),
     ("ordering", include_str!("../../../workloads/ordering.toml")),
     ("chaos", include_str!("../../../workloads/chaos.toml")),
+    ("gate", include_str!("../../../workloads/gate.toml")),
     ("endurance", include_str!("../../../workloads/endurance.toml")),
     ("failover", include_str!("../../../workloads/failover.toml")),
     ("scale-out-in", include_str!("../../../workloads/scale-out-in.toml")),

@@ -36,7 +36,7 @@ pub struct Plan {
 /// One figure at a look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TurnFigure {
-    /// `wips`, `mean_ms`, `p90_ms`, `cpu_us`, `errors_pct`.
+    /// `wips`, `mean_ms`, `geomean_ms`, `p90_ms`, `cpu_us`, `errors_pct`.
     pub name: String,
     /// Mean of A's blocks.
     pub a: f64,
@@ -70,9 +70,10 @@ pub struct Look {
 /// A figure of a block, and whether more of it is better.
 type Of = (&'static str, bool, fn(&BlockRow) -> Option<f64>);
 
-const FIGURES: [Of; 4] = [
+const FIGURES: [Of; 5] = [
     ("wips", true, |block| Some(block.wips)),
     ("mean_ms", false, |block| Some(block.mean_ms)),
+    ("geomean_ms", false, |block| block.geomean_ms),
     ("p90_ms", false, |block| Some(block.p90_ms)),
     ("cpu_us", false, |block| block.cpu_us),
 ];
@@ -250,6 +251,7 @@ mod tests {
             let mut off = |pct: f64| (normal(random) * pct / 100.0).exp() * burst * slower * drift;
             let (wips, mean_ms, p90_ms) =
                 (500.0 / off(noise_pct), 10.0 * off(noise_pct), 30.0 * off(2.0 * noise_pct));
+            let geomean_ms = Some(7.0 * off(noise_pct));
             let cpu_us = Some(200.0 * off(noise_pct));
             let (second, quartet) = (f64::from(number) * 3.0, number / 4);
             blocks.push(BlockRow {
@@ -258,6 +260,7 @@ mod tests {
                 side: side.to_owned(),
                 wips,
                 mean_ms,
+                geomean_ms,
                 p90_ms,
                 errors_pct: 0.0,
                 cpu_us,
@@ -344,9 +347,9 @@ mod tests {
     fn a_quartet_that_is_not_whole_and_figures_that_are_not_known_are_left_out() {
         let mut blocks = turns(&mut SplitMix64::new(2), 5, 0.0, 1.0);
         blocks.truncate(18);
-        blocks.iter_mut().for_each(|block| block.cpu_us = None);
+        blocks.iter_mut().for_each(|block| (block.cpu_us, block.geomean_ms) = (None, None));
         let found = look(&blocks, &PLAN);
         assert_eq!((found.quartets, found.figures.len()), (4, 4));
-        assert!(found.figures.iter().all(|figure| figure.name != "cpu_us"));
+        assert!(found.figures.iter().all(|figure| !matches!(figure.name.as_str(), "cpu_us" | "geomean_ms")));
     }
 }

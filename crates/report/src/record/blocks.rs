@@ -24,6 +24,9 @@ pub struct BlockRow {
     /// Mean time from due to done, in ms.
     #[serde(serialize_with = "rounded")]
     pub mean_ms: f64,
+    /// Geometric mean of the same, which a few very slow ones hardly move; not in files of earlier versions.
+    #[serde(serialize_with = "rounded_option")]
+    pub geomean_ms: Option<f64>,
     /// 90th percentile of the same.
     #[serde(serialize_with = "rounded")]
     pub p90_ms: f64,
@@ -38,5 +41,5 @@ pub struct BlockRow {
 impl Row for BlockRow {
     const FILE: &'static str = "blocks.csv";
     const COLUMNS: &'static [&'static str] =
-        &["second", "quartet", "side", "wips", "mean_ms", "p90_ms", "errors_pct", "cpu_us"];
+        &["second", "quartet", "side", "wips", "mean_ms", "geomean_ms", "p90_ms", "errors_pct", "cpu_us"];
 }

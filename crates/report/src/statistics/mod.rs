@@ -17,9 +17,20 @@ pub mod random;
 pub mod steady;
 pub mod student;
 
+use hdrhistogram::Histogram;
+
 /// The arithmetic mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+}
+
+/// The geometric mean of what was recorded, within the histogram's precision; `None` of nothing.
+pub fn geometric_mean(recorded: &Histogram<u64>) -> Option<f64> {
+    let logarithms = recorded.iter_recorded().map(|bucket| {
+        let value = recorded.median_equivalent(bucket.value_iterated_to()).max(1);
+        (value as f64).ln() * bucket.count_at_value() as f64
+    });
+    (!recorded.is_empty()).then(|| (logarithms.sum::<f64>() / recorded.len() as f64).exp())
 }
 
 /// The unbiased variance; 0 of fewer than two values.
@@ -57,5 +68,20 @@ mod tests {
         let zigzag: Vec<f64> = (0..100).map(|n| f64::from(n % 2)).collect();
         assert!(autocorrelation(&zigzag) < -0.9);
         assert_eq!(autocorrelation(&[5.0; 10]), 0.0);
+    }
+
+    #[test]
+    fn the_geometric_mean_is_hardly_moved_by_a_few() {
+        let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("sound bounds");
+        assert_eq!(geometric_mean(&times), None);
+        for time in [100, 1_000, 10_000] {
+            times.record(time).expect("within bounds");
+        }
+        let near = |value: f64| (geometric_mean(&times).expect("something") / value - 1.0).abs() < 0.001;
+        assert!(near(1_000.0), "{:?}", geometric_mean(&times));
+        times.record_n(1_000, 997).expect("within bounds");
+        times.record_n(1_000_000, 3).expect("within bounds");
+        let moved = geometric_mean(&times).expect("something") / 1_000.0;
+        assert!((1.0..1.03).contains(&moved), "the arithmetic mean would be four times as much: {moved}");
     }
 }

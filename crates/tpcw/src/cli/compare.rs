@@ -66,7 +66,7 @@ Examples:
   tpcw ab smoke --blocks 6 --build-b /tmp/other/tpcw
   tpcw ab smoke --blocks 6 --target-a URL --target-b URL
   tpcw ab smoke --blocks 6 --self          A against A: what can this machine tell apart?
-  tpcw ab smoke --side-by-side --build-b /tmp/other/tpcw   both at once, an answer within five minutes
+  tpcw ab gate --side-by-side --build-b /tmp/other/tpcw    both at once, an answer within five minutes
 
 Exit codes: 0 improved or unchanged, 1 regressed, 2 wrong flags, 4 inconclusive.")]
 pub struct AbArgs {

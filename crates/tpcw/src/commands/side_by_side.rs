@@ -15,6 +15,7 @@ use report::compare::Change;
 use report::compare::turns::{LEAST_QUARTETS, Look, Plan, look};
 use report::folder::Folder;
 use report::record::{BlockRow, Table};
+use report::statistics::geometric_mean;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -33,6 +34,8 @@ const WARM_UP: u32 = 1;
 const OVERHEAD: f64 = 0.6;
 /// The chance of a false alarm that is allowed.
 const LEVEL: f64 = 0.02;
+/// With fewer interactions a turn than this, chance which pages come decides.
+const FEW: f64 = 200.0;
 /// A browser thread above this share of a core measures itself.
 const GENERATOR_BUSY: f64 = 0.95;
 
@@ -160,12 +163,16 @@ async fn take_turns(
         for which in [first, 1 - first, 1 - first, first] {
             let second = begun.elapsed().as_secs_f64();
             let place = folder.file(&format!("block-{:04}", blocks.len()));
-            let row = block(&sides[which], args.turn, &place, blocks.len() as u64, interrupt).await?;
+            let number = blocks.len();
+            let row = block(&sides[which], args.turn, &place, number, interrupt).await?;
             let row = BlockRow { second, quartet, ..row };
             table.append(&row).map_err(Failure::from_below)?;
             blocks.push(row);
         }
         let seen = quartet + 1;
+        if let Some(hint) = hint(&blocks, args.turn).filter(|_| seen == 1) {
+            crate::say(&hint);
+        }
         if !plan.looks_at(seen) {
             continue;
         }
@@ -177,8 +184,32 @@ async fn take_turns(
     }
 }
 
+/// What to change where the turns hold too little to tell anything.
+fn hint(blocks: &[BlockRow], turn: u32) -> Option<String> {
+    let rate = blocks.iter().map(|block| block.wips).sum::<f64>() / blocks.len().max(1) as f64;
+    let held = rate * f64::from(turn);
+    (held < FEW).then(|| {
+        format!(
+            "only {held:.0} interactions a turn, below {FEW:.0} small changes are hardly found: more --sessions, a longer --turn, \
+             a shorter load.think_time (--set-a and --set-b), or the workload `gate`"
+        )
+    })
+}
+
+/// The browsers of both sides' turns side by side see the same pages and think for the same times: what they draw differs from pair to
+/// pair, not within one (common random numbers).
+fn seed_of(side: &Up, number: usize) -> u64 {
+    side.seed.wrapping_add(number as u64 / 2)
+}
+
 /// Some seconds of load on one side.
-async fn block(side: &Up, turn: u32, place: &Path, number: u64, interrupt: &Interrupt) -> Outcome<BlockRow> {
+async fn block(
+    side: &Up,
+    turn: u32,
+    place: &Path,
+    number: usize,
+    interrupt: &Interrupt,
+) -> Outcome<BlockRow> {
     std::fs::create_dir(place)
         .map_err(|error| Failure::surroundings(format!("cannot make {}: {error}", place.display())))?;
     let process = side.cluster.as_ref().filter(|_| side.counted).map(Kept::pid);
@@ -188,7 +219,7 @@ async fn block(side: &Up, turn: u32, place: &Path, number: u64, interrupt: &Inte
         workload: short(&side.load, turn),
         target: side.target.clone(),
         scale: side.scale,
-        seed: side.seed.wrapping_add(number),
+        seed: seed_of(side, number),
         folder: place.to_owned(),
         control: Arc::new(NoControl),
         metrics: None,
@@ -244,6 +275,7 @@ fn figures(folder: &Folder, cpu_us: Option<f64>) -> Result<BlockRow, String> {
     Ok(BlockRow {
         wips: done as f64 / f64::from(seconds),
         mean_ms: all.mean() / 1000.0,
+        geomean_ms: geometric_mean(all).map(|us| us / 1000.0),
         p90_ms: all.value_at_quantile(0.9) as f64 / 1000.0,
         errors_pct: 100.0 * failed as f64 / (done + failed) as f64,
         cpu_us: cpu_us.filter(|_| statements > 0).map(|us| us / statements as f64),
@@ -322,6 +354,15 @@ mod tests {
         for wrong in ["", "slow much", "explode"] {
             assert_eq!(fault_of(wrong).expect_err(wrong).kind.code(), 2);
         }
+    }
+
+    #[test]
+    fn turns_that_hold_too_little_are_told() {
+        let blocks = |wips| vec![BlockRow { wips, ..BlockRow::default() }; 4];
+        assert_eq!(hint(&blocks(450.0), 2), None);
+        let told = hint(&blocks(3.5), 2).expect("far too few");
+        assert!(told.starts_with("only 7 interactions a turn") && told.contains("`gate`"), "{told}");
+        assert_eq!(hint(&blocks(3.5), 100), None, "a longer turn helps");
     }
 
     #[test]

@@ -91,6 +91,8 @@ impl Session {
                     // It was over before it could be ended: the node's mind is not to end the next one instead.
                     let _ = lease.run(b"DO 0").await;
                 }
+                #[cfg(feature = "planted")]
+                crate::planted::dawdle(flight.since());
                 flight.landed(plan, work);
                 Fate::Answered(flight)
             }

@@ -243,6 +243,8 @@ impl Session {
         if !is_whole(connection, &self.client, &mut seen, &mut scanner) {
             return Poll::Ready(Reached::Sent);
         }
+        #[cfg(feature = "planted")]
+        crate::planted::dawdle(short.since);
         let length = scanner.at;
         self.client.sequence = scanner.sequence.wrapping_add(1);
         Poll::Ready(match self.client.stream.write_at_once(&connection.buffer[..length]) {
