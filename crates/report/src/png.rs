@@ -7,7 +7,10 @@ use resvg::{
     usvg::{Options, Tree, fontdb},
 };
 
-use crate::{ReportError, plot::Picture};
+use crate::{
+    ReportError,
+    plot::{Picture, without_hints},
+};
 
 /// Pixels of the file for each of the drawing: a slide of 1200 × 675 becomes 1600 × 900.
 const ZOOM: f32 = 4.0 / 3.0;
@@ -45,7 +48,7 @@ impl Painter {
     pub fn paint(&self, picture: &Picture) -> Result<Vec<u8>, ReportError> {
         let failed =
             |message: String| ReportError::Draw { picture: format!("{}.png", picture.name), message };
-        let tree = Tree::from_str(&picture.svg, &self.options).map_err(|e| failed(e.to_string()))?;
+        let tree = Tree::from_str(&without_hints(&picture.svg), &self.options).map_err(|e| failed(e.to_string()))?;
         let [width, height] =
             [tree.size().width(), tree.size().height()].map(|side| (side * ZOOM).round() as u32);
         let mut pixels = Pixmap::new(width, height).ok_or_else(|| failed("no room for it".to_owned()))?;
