@@ -138,7 +138,7 @@ enum Shape {
     Area { points: Vec<Point>, fill: RGBAColor },
     Dots { points: Vec<Point>, radius: u32, fill: RGBAColor },
     Text { at: Point, words: String, style: Type, turn: FontTransform },
-    Cells { corners: Vec<[Point; 2]>, fill: RGBAColor },
+    Cells { corners: Vec<[Point; 2]>, fill: RGBAColor, crisp: bool },
     Lines { ends: Vec<[Point; 2]>, stroke: Stroke, opacity: f64 },
 }
 
@@ -221,7 +221,15 @@ impl Canvas {
     pub fn cells(&mut self, corners: &[[(f64, f64); 2]], fill: Colour, opacity: f64) {
         if !corners.is_empty() {
             let corners = corners.iter().map(|ends| ends.map(point)).collect();
-            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity) });
+            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity), crisp: true });
+        }
+    }
+
+    /// The same for rectangles that may be narrower than a pixel: they are seen faintly then, and not lost between pixels.
+    pub fn slivers(&mut self, corners: &[[(f64, f64); 2]], fill: Colour, opacity: f64) {
+        if !corners.is_empty() {
+            let corners = corners.iter().map(|ends| ends.map(point)).collect();
+            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity), crisp: false });
         }
     }
 
@@ -267,7 +275,7 @@ impl Shape {
             Self::Dots { points, radius, fill } => {
                 points.iter().try_for_each(|at| area.draw(&Circle::new(*at, *radius, fill.filled())))
             }
-            Self::Cells { corners, fill } => {
+            Self::Cells { corners, fill, .. } => {
                 corners.iter().try_for_each(|ends| area.draw(&Rectangle::new(*ends, fill.filled())))
             }
             Self::Lines { ends, stroke, opacity } => ends
@@ -292,7 +300,7 @@ impl Shape {
                 ));
             }
             Self::Dots { points, .. } => sheet.next_dots(points),
-            Self::Cells { corners, .. } => sheet.next_cells(corners),
+            Self::Cells { corners, crisp, .. } => sheet.next_cells(corners, *crisp),
             _ => sheet.next_with(""),
         }
     }
@@ -327,8 +335,8 @@ fn points_of(points: &[(f64, f64)]) -> Vec<Point> {
 
 /// Whether a straight line from one place to another passes a third, on its way and not beyond.
 fn on_the_way(from: Point, over: Point, to: Point) -> bool {
-    let [first, second] =
-        [(from, over), (over, to)].map(|(a, b)| (i64::from(b.0) - i64::from(a.0), i64::from(b.1) - i64::from(a.1)));
+    let [first, second] = [(from, over), (over, to)]
+        .map(|(a, b)| (i64::from(b.0) - i64::from(a.0), i64::from(b.1) - i64::from(a.1)));
     first.0 * second.1 == first.1 * second.0 && first.0 * second.0 + first.1 * second.1 >= 0
 }
 
@@ -336,4 +344,43 @@ fn on_the_way(from: Point, over: Point, to: Point) -> bool {
 fn legible(text: &str) -> String {
     let forbidden = |c: char| c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c);
     text.chars().map(|c| if forbidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_its_corners_and_its_turns_alone() {
+        let points = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 3.0), (2.0, 1.0), (1.0, 0.0)];
+        assert_eq!(points_of(&points), [(0, 0), (20, 0), (20, 30), (20, 10), (10, 0)]);
+        let mut canvas = Canvas::new("a line");
+        canvas.path(&points, Stroke::new(Colour::Ink, 1.0));
+        let svg = canvas.finish();
+        assert!(svg.contains("d=\"M0 0h20v30v-20l-10-10\"/>"), "{svg}");
+    }
+
+    #[test]
+    fn parts_of_a_series_are_one_path_and_keep_their_gap() {
+        let mut canvas = Canvas::new("a series");
+        let blue = Stroke::new(Colour::Blue, 2.0);
+        canvas.path(&[(0.0, 1.0), (1.0, 2.0)], blue);
+        canvas.path(&[(5.0, 2.0), (6.0, 1.0)], blue);
+        canvas.path(&[(7.0, 2.0), (8.0, 1.0)], blue.dashed(2, 2));
+        let svg = canvas.finish();
+        assert!(svg.contains("d=\"M0 10l10 10M50 20l10-10\"/>"), "{svg}");
+        assert_eq!(svg.matches("<path").count(), 2, "{svg}");
+    }
+
+    #[test]
+    fn what_shines_through_needs_no_sheet_of_its_own() {
+        let mut canvas = Canvas::new("bands");
+        canvas.rect(0.0, 0.0, 5.0, 5.0, Colour::Red, 0.1);
+        canvas.lines(&[[(0.0, 0.0), (0.0, 9.0)]], Stroke::new(Colour::Red, 1.0), 0.5);
+        canvas.dots(&[(1.0, 1.0), (3.0, 0.5)], 1.0, Colour::Red, 0.5);
+        let svg = canvas.finish();
+        assert!(!svg.contains(" opacity=") && svg.contains(" fill-opacity=\"0.1\""), "{svg}");
+        assert_eq!(svg.matches(" stroke-opacity=\"0.5\"").count(), 2, "{svg}");
+        assert!(svg.contains("d=\"M10 10h0m20-5h0\"/>"), "{svg}");
+    }
 }

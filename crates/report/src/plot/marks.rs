@@ -418,4 +418,34 @@ mod tests {
             [("n2 killed, down", Some(0)), ("scale out", Some(1)), ("n4 left", Some(1)), ("n2 up", Some(0))];
         assert_eq!(told, expected);
     }
+
+    #[test]
+    fn bands_that_meet_are_one_and_lines_on_each_other_too() {
+        let panel = Panel { left: 0.0, top: 5.0, right: 100.0, bottom: 9.0 };
+        let bands = [(30.0, 30.2), (10.0, 20.0), (12.0, 15.0), (20.0, 25.0)];
+        let expected = [[(10.0, 5.0), (25.0, 9.0)], [(30.0, 5.0), (31.0, 9.0)]];
+        assert_eq!(united(bands.into_iter(), &panel), expected);
+        let lines = upright([7.5, 3.0, 3.9, 4.1].into_iter(), &panel);
+        assert_eq!(lines.iter().map(|ends| ends[0].0).collect::<Vec<_>>(), [3.0, 4.1, 7.5]);
+    }
+
+    #[test]
+    fn every_event_is_told_also_where_a_pointer_cannot_part_them() {
+        let mut folder = Folder::default();
+        for (at, second) in [10.0, 10.1, 10.2, 50.0].into_iter().enumerate() {
+            folder.events.push(event(second, EventKind::NodeDown, &format!("n{at}"), ""));
+        }
+        let panel = Panel { left: 0.0, top: 0.0, right: 100.0, bottom: 10.0 };
+        let mut canvas = Canvas::new("events");
+        event_lines(&mut canvas, &folder, &[&panel], &panel.across(0.0, 100.0), None);
+        let svg = canvas.finish();
+        let told = ["10.0 s node_down n0 | 10.1 s node_down n1 | 10.2 s node_down n2", "50.0 s node_down n3"];
+        for words in told {
+            assert!(svg.contains(&format!("<title>{words}</title>")), "{svg}");
+        }
+        assert_eq!(svg.matches("<title>").count(), 2);
+        assert_eq!(svg.matches("stroke-dasharray").count(), 1, "lines of a kind are one path");
+        let drawn = super::super::without_hints(&svg);
+        assert!(!drawn.contains("<title>") && drawn.ends_with("</svg>\n"), "{drawn}");
+    }
 }

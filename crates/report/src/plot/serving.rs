@@ -89,7 +89,7 @@ pub fn states(canvas: &mut Canvas, folder: &Folder, name: &str, (lane, x): (&Pan
     let block = |rows: &[&NodeRow]| [(x.at(f64::from(rows[0].second)), lane.top), end(rows[rows.len() - 1])];
     // The background first, so that the bands do not shine through.
     let told: Vec<[(f64, f64); 2]> = rows.chunk_by(|a, b| b.second == a.second + 1).map(block).collect();
-    canvas.cells(&told, Colour::Background, 1.0);
+    canvas.slivers(&told, Colour::Background, 1.0);
     let blocks: Vec<&[&NodeRow]> = rows
         .chunk_by(|a, b| (&a.state, &a.role) == (&b.state, &b.role) && b.second == a.second + 1)
         .collect();
@@ -100,7 +100,7 @@ pub fn states(canvas: &mut Canvas, folder: &Folder, name: &str, (lane, x): (&Pan
     for ((role, state), blocks) in kinds {
         let corners: Vec<[(f64, f64); 2]> = blocks.iter().map(|rows| block(rows)).collect();
         let (colour, opacity) = look(blocks[0][0]);
-        canvas.cells(&corners, colour, opacity);
+        canvas.slivers(&corners, colour, opacity);
         canvas.hint_cells(&corners, &format!("{name}: {role} {state}"));
     }
     for rows in blocks {

@@ -18,6 +18,8 @@ const NEEDLESS: [&str; 6] = [
     " font-family=\"DejaVu Sans, Verdana, sans-serif\"",
 ];
 
+/// How a path ends.
+const PATH_END: &str = "\"/>\n";
 /// How the hints begin: they are drawn, for else no pointer would find them, and not seen.
 const HINTS: &str = "<g fill-opacity=\"0\">";
 
@@ -46,6 +48,8 @@ impl Hint {
 pub struct Sheet<'a> {
     from: Peekable<Lines<'a>>,
     text: String,
+    /// What the last element looks like if it is a line.
+    line: Option<String>,
 }
 
 impl<'a> Sheet<'a> {
@@ -62,7 +66,7 @@ impl<'a> Sheet<'a> {
             steps(height),
             escape(title)
         );
-        Self { from, text }
+        Self { from, text, line: None }
     }
 
     /// Takes plotters' next element, with more attributes.
@@ -74,11 +78,22 @@ impl<'a> Sheet<'a> {
 
     /// Takes plotters' next line or polygon as a path in steps from point to point: half the size of their places.
     pub fn next_path(&mut self, points: &[(i32, i32)], attributes: &str) {
+        let before = self.line.take();
         let element = self.element();
         let mut d = String::with_capacity(points.len() * 7);
         trace(&mut d, points);
-        let end = if element.starts_with("<polygon") { "z" } else { "" };
-        let _ = writeln!(self.text, "<path {}{attributes} d=\"{d}{end}\"/>", look(&element));
+        let (mut look, line) = (look(&element), element.starts_with("<polyline"));
+        look.push_str(attributes);
+        // Lines of one look that follow each other, parts of a series with gaps, become one where none shines through another.
+        if line && !look.contains("opacity") && before.as_ref() == Some(&look) {
+            let end = self.text.len() - PATH_END.len();
+            self.text.insert_str(end, &d);
+            self.line = Some(look);
+            return;
+        }
+        let end = if line { "" } else { "z" };
+        let _ = write!(self.text, "<path {look} d=\"{d}{end}{PATH_END}");
+        self.line = line.then_some(look);
     }
 
     /// Takes plotters' next lines, all of one look, as one path; each is dashed by itself.
@@ -115,11 +130,12 @@ impl<'a> Sheet<'a> {
     }
 
     /// Takes plotters' next rectangles, all of one look, as one path: a fifth of the size.
-    pub fn next_cells(&mut self, corners: &[[(i32, i32); 2]]) {
+    pub fn next_cells(&mut self, corners: &[[(i32, i32); 2]], crisp: bool) {
         let cell = self.elements(corners.len());
         let places = corners.iter().map(|[from, to]| (*from, (to.0 - from.0, to.1 - from.1)));
         let d = outlines(places);
-        let _ = writeln!(self.text, "<path shape-rendering=\"crispEdges\" {} d=\"{d}\"/>", look(&cell));
+        let crisp = if crisp { "shape-rendering=\"crispEdges\" " } else { "" };
+        let _ = writeln!(self.text, "<path {crisp}{} d=\"{d}\"/>", look(&cell));
     }
 
     /// Ends the drawing with the hints on top, the largest below the others.
@@ -141,12 +157,15 @@ impl<'a> Sheet<'a> {
     fn elements(&mut self, count: usize) -> String {
         let first = self.element();
         // None of them is a text: each has its line.
-        (1..count).for_each(|_| drop(self.from.next()));
+        if count > 1 {
+            self.from.nth(count - 2);
+        }
         first
     }
 
     /// plotters' next element on one line.
     fn element(&mut self) -> String {
+        self.line = None;
         let mut element = self.from.next().unwrap_or_default().to_owned();
         if element.starts_with("<text") {
             element.push_str(self.from.next().unwrap_or_default());
