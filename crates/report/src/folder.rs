@@ -10,7 +10,7 @@ use crate::{
     record::{
         AUDIT_FILE, Audit, ErrorRow, EventRow, FineRow, GeneratorRow, InteractionRow, Manifest, NodeRow,
         OUTCOME_FILE, Outcome, ResourceRow, SecondRow, TAG_ERROR, TAG_LATE, TAG_READ, TAG_SERVICE, TAG_WRITE,
-        ThinkRow, TransitionRow, VisitRow, new_histogram, read_histograms, read_json, read_table,
+        ThinkRow, TransitionRow, VisitRow, new_histogram, read_json, read_recorded, read_table,
     },
     spread::Spread,
 };
@@ -194,18 +194,14 @@ fn read_latencies(
     let (mut found, mut spread, mut inside) =
         (Latencies::default(), Spread::new(load_s), Inside::new(load_s));
     let mut misfit = None;
-    let mut recorded = Vec::new();
-    read_histograms(run.path(), |interval| {
-        recorded.clear();
-        let values = interval.histogram.iter_recorded();
-        recorded.extend(values.map(|value| (value.value_iterated_to(), value.count_at_value())));
+    read_recorded(run.path(), |heading, recorded| {
         // Intervals begin with a second, give or take the writer's own lateness.
-        let second = interval.start.as_secs_f64().round();
+        let second = heading.start.as_secs_f64().round();
         if second < f64::from(u32::MAX) {
-            spread.add(second as u32, &interval.tag, &recorded);
-            inside.add(second as u32, &interval.tag, &recorded);
+            spread.add(second as u32, heading.tag, recorded);
+            inside.add(second as u32, heading.tag, recorded);
             if measured.contains(&(second as u32)) {
-                misfit = misfit.take().or(found.add(&interval.tag, &recorded).err());
+                misfit = misfit.take().or(found.add(heading.tag, recorded).err());
             }
         }
     })?;

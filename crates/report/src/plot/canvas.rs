@@ -56,9 +56,16 @@ impl Stroke {
         Self { dash: Some((dash, gap)), ..self }
     }
 
-    fn style(self) -> ShapeStyle {
+    fn style(self, opacity: f64) -> ShapeStyle {
         let stroke_width = steps(self.width).unsigned_abs();
-        ShapeStyle { color: self.colour.value().to_rgba(), filled: false, stroke_width }
+        ShapeStyle { color: self.colour.value().mix(opacity), filled: false, stroke_width }
+    }
+
+    /// What plotters cannot say of it.
+    fn dashes(self) -> String {
+        let Some((dash, gap)) = self.dash else { return String::new() };
+        let [dash, gap] = [dash, gap].map(|length| steps(f64::from(length)));
+        format!(" stroke-dasharray=\"{dash} {gap}\"")
     }
 }
 
@@ -131,7 +138,8 @@ enum Shape {
     Area { points: Vec<Point>, fill: RGBAColor },
     Dots { points: Vec<Point>, radius: u32, fill: RGBAColor },
     Text { at: Point, words: String, style: Type, turn: FontTransform },
-    Cells { corners: Vec<[Point; 2]>, fill: RGBAColor },
+    Cells { corners: Vec<[Point; 2]>, fill: RGBAColor, crisp: bool },
+    Lines { ends: Vec<[Point; 2]>, stroke: Stroke, opacity: f64 },
 }
 
 /// A drawing in the making.
@@ -203,7 +211,8 @@ impl Canvas {
     /// Dots of one kind.
     pub fn dots(&mut self, points: &[(f64, f64)], radius: f64, fill: Colour, opacity: f64) {
         if !points.is_empty() {
-            let (points, radius) = (points_of(points), steps(radius).unsigned_abs());
+            let points = points.iter().copied().map(point).collect();
+            let radius = steps(radius).unsigned_abs();
             self.shapes.push(Shape::Dots { points, radius, fill: fill.value().mix(opacity) });
         }
     }
@@ -212,7 +221,23 @@ impl Canvas {
     pub fn cells(&mut self, corners: &[[(f64, f64); 2]], fill: Colour, opacity: f64) {
         if !corners.is_empty() {
             let corners = corners.iter().map(|ends| ends.map(point)).collect();
-            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity) });
+            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity), crisp: true });
+        }
+    }
+
+    /// The same for rectangles that may be narrower than a pixel: they are seen faintly then, and not lost between pixels.
+    pub fn slivers(&mut self, corners: &[[(f64, f64); 2]], fill: Colour, opacity: f64) {
+        if !corners.is_empty() {
+            let corners = corners.iter().map(|ends| ends.map(point)).collect();
+            self.shapes.push(Shape::Cells { corners, fill: fill.value().mix(opacity), crisp: false });
+        }
+    }
+
+    /// Many straight lines of one kind.
+    pub fn lines(&mut self, ends: &[[(f64, f64); 2]], stroke: Stroke, opacity: f64) {
+        if !ends.is_empty() {
+            let ends = ends.iter().map(|ends| ends.map(point)).collect();
+            self.shapes.push(Shape::Lines { ends, stroke, opacity });
         }
     }
 
@@ -229,8 +254,13 @@ impl Canvas {
 
     /// An invisible rectangle that shows words under a pointer.
     pub fn hint(&mut self, x: f64, y: f64, width: f64, height: f64, words: &str) {
-        let (at, size) = (point((x, y)), point((width, height)));
-        self.hints.push(Hint { at, size, words: legible(words) });
+        self.hint_cells(&[[(x, y), (x + width, y + height)]], words);
+    }
+
+    /// Many invisible rectangles with the same words, each by its upper left and lower right corner; they lie above others.
+    pub fn hint_cells(&mut self, corners: &[[(f64, f64); 2]], words: &str) {
+        let place = |[from, to]: &[(f64, f64); 2]| (point(*from), point((to.0 - from.0, to.1 - from.1)));
+        self.hints.push(Hint { places: corners.iter().map(place).collect(), words: legible(words) });
     }
 }
 
@@ -238,14 +268,19 @@ impl Shape {
     fn draw<'a>(&self, area: &Area<'a>) -> DrawResult<(), SVGBackend<'a>> {
         match self {
             Self::Rect { corners, fill } => area.draw(&Rectangle::new(*corners, fill.filled())),
-            Self::Path { points, stroke } => area.draw(&PathElement::new(points.as_slice(), stroke.style())),
+            Self::Path { points, stroke } => {
+                area.draw(&PathElement::new(points.as_slice(), stroke.style(1.0)))
+            }
             Self::Area { points, fill } => area.draw(&Polygon::new(points.as_slice(), fill.filled())),
             Self::Dots { points, radius, fill } => {
                 points.iter().try_for_each(|at| area.draw(&Circle::new(*at, *radius, fill.filled())))
             }
-            Self::Cells { corners, fill } => {
+            Self::Cells { corners, fill, .. } => {
                 corners.iter().try_for_each(|ends| area.draw(&Rectangle::new(*ends, fill.filled())))
             }
+            Self::Lines { ends, stroke, opacity } => ends
+                .iter()
+                .try_for_each(|ends| area.draw(&PathElement::new(ends.as_slice(), stroke.style(*opacity)))),
             Self::Text { at, words, style, turn } => {
                 area.draw(&Text::new(words.as_str(), *at, style.style(turn)))
             }
@@ -255,18 +290,17 @@ impl Shape {
     /// Puts the elements that plotters made of the shape on the sheet, with what plotters cannot say.
     fn hand_over(&self, sheet: &mut Sheet<'_>) {
         match self {
-            Self::Path { stroke: Stroke { dash: Some((dash, gap)), .. }, .. } => {
-                let [dash, gap] = [dash, gap].map(|length| steps(f64::from(*length)));
-                sheet.next_with(&format!(" stroke-dasharray=\"{dash} {gap}\""));
-            }
+            Self::Path { points, stroke } => sheet.next_path(points, &stroke.dashes()),
+            Self::Area { points, .. } => sheet.next_path(points, ""),
+            Self::Lines { ends, stroke, .. } => sheet.next_lines(ends, &stroke.dashes()),
             Self::Text { style: Type { halo: true, .. }, .. } => {
                 let (colour, width) = (Colour::Background.hex(), steps(HALO));
                 sheet.next_with(&format!(
                     " stroke=\"{colour}\" stroke-width=\"{width}\" paint-order=\"stroke\""
                 ));
             }
-            Self::Dots { points, .. } => sheet.next_dots(points.len()),
-            Self::Cells { corners, .. } => sheet.next_cells(corners.len()),
+            Self::Dots { points, .. } => sheet.next_dots(points),
+            Self::Cells { corners, crisp, .. } => sheet.next_cells(corners, *crisp),
             _ => sheet.next_with(""),
         }
     }
@@ -285,12 +319,68 @@ fn point((x, y): (f64, f64)) -> Point {
     (steps(x), steps(y))
 }
 
+/// Points as places, without those that a straight line through the others passes anyway.
 fn points_of(points: &[(f64, f64)]) -> Vec<Point> {
-    points.iter().copied().map(point).collect()
+    let mut places: Vec<Point> = Vec::with_capacity(points.len());
+    for place in points.iter().copied().map(point) {
+        if let [.., before, last] = places.as_slice()
+            && on_the_way(*before, *last, place)
+        {
+            places.pop();
+        }
+        places.push(place);
+    }
+    places
+}
+
+/// Whether a straight line from one place to another passes a third, on its way and not beyond.
+fn on_the_way(from: Point, over: Point, to: Point) -> bool {
+    let [first, second] = [(from, over), (over, to)]
+        .map(|(a, b)| (i64::from(b.0) - i64::from(a.0), i64::from(b.1) - i64::from(a.1)));
+    first.0 * second.1 == first.1 * second.0 && first.0 * second.0 + first.1 * second.1 >= 0
 }
 
 /// Characters that XML forbids are replaced; markup is escaped where it is written.
 fn legible(text: &str) -> String {
     let forbidden = |c: char| c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c);
     text.chars().map(|c| if forbidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_its_corners_and_its_turns_alone() {
+        let points = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 3.0), (2.0, 1.0), (1.0, 0.0)];
+        assert_eq!(points_of(&points), [(0, 0), (20, 0), (20, 30), (20, 10), (10, 0)]);
+        let mut canvas = Canvas::new("a line");
+        canvas.path(&points, Stroke::new(Colour::Ink, 1.0));
+        let svg = canvas.finish();
+        assert!(svg.contains("d=\"M0 0h20v30v-20l-10-10\"/>"), "{svg}");
+    }
+
+    #[test]
+    fn parts_of_a_series_are_one_path_and_keep_their_gap() {
+        let mut canvas = Canvas::new("a series");
+        let blue = Stroke::new(Colour::Blue, 2.0);
+        canvas.path(&[(0.0, 1.0), (1.0, 2.0)], blue);
+        canvas.path(&[(5.0, 2.0), (6.0, 1.0)], blue);
+        canvas.path(&[(7.0, 2.0), (8.0, 1.0)], blue.dashed(2, 2));
+        let svg = canvas.finish();
+        assert!(svg.contains("d=\"M0 10l10 10M50 20l10-10\"/>"), "{svg}");
+        assert_eq!(svg.matches("<path").count(), 2, "{svg}");
+    }
+
+    #[test]
+    fn what_shines_through_needs_no_sheet_of_its_own() {
+        let mut canvas = Canvas::new("bands");
+        canvas.rect(0.0, 0.0, 5.0, 5.0, Colour::Red, 0.1);
+        canvas.lines(&[[(0.0, 0.0), (0.0, 9.0)]], Stroke::new(Colour::Red, 1.0), 0.5);
+        canvas.dots(&[(1.0, 1.0), (3.0, 0.5)], 1.0, Colour::Red, 0.5);
+        let svg = canvas.finish();
+        assert!(!svg.contains(" opacity=") && svg.contains(" fill-opacity=\"0.1\""), "{svg}");
+        assert_eq!(svg.matches(" stroke-opacity=\"0.5\"").count(), 2, "{svg}");
+        assert!(svg.contains("d=\"M10 10h0m20-5h0\"/>"), "{svg}");
+    }
 }

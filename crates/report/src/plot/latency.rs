@@ -36,7 +36,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
     let y = panel.up_log(ends);
     panel.left_axis(&mut canvas, &y, "latency, ms");
     panel.lower_axis(&mut canvas, &x, TIME, NAME_BELOW);
-    event_lines(&mut canvas, folder, &panel, &x, None);
+    event_lines(&mut canvas, folder, &[&panel], &x, None);
 
     let point = |s: &SecondRow, value: f64| (x.at(f64::from(s.second) + 0.5), y.at(value.max(ends.0)));
     let line = |figure: fn(&SecondRow) -> f64| {

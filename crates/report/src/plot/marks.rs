@@ -1,5 +1,7 @@
 //! What all pictures over time share: title, legend, phases as bands, faults as bands, events as marks with labels.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use crate::{
     folder::Folder,
     plot::{
@@ -31,6 +33,11 @@ const FAULT_WORDS: usize = 26;
 const SMALL_WORDS: [&str; 8] = ["a", "and", "at", "by", "is", "of", "the", "to"];
 /// The longest label in characters.
 const LONGEST: usize = 34;
+
+/// Lines nearer than this lie on each other, in pixels: less than their width.
+const APART: f64 = 1.0;
+/// How near a pointer must come to an event, and how near events lie that it cannot tell apart, in pixels.
+const NEAR: f64 = 3.0;
 
 /// A sample of how a series is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -104,28 +111,78 @@ fn bands(canvas: &mut Canvas, folder: &Folder, panel: &Panel, scale: &Scale) {
             canvas.rect(from, panel.top, to - from, panel.height(), Colour::Band, 1.0);
         }
     }
-    for (from, to) in faults(folder) {
-        let (from, to) = (scale.at(from), scale.at(to));
-        canvas.rect(from, panel.top, (to - from).max(1.0), panel.height(), Colour::Red, 0.09);
-    }
+    let bands = faults(folder).map(|(from, to)| (scale.at(from), scale.at(to)));
+    canvas.cells(&united(bands, panel), Colour::Red, 0.09);
 }
 
-/// A line for every event over a panel, in the colour of its kind or in one for all; its words show under a pointer.
-pub fn event_lines(canvas: &mut Canvas, folder: &Folder, panel: &Panel, scale: &Scale, all: Option<Colour>) {
-    for event in folder.events.iter().filter(|e| e.kind != EventKind::Phase) {
-        let x = scale.at(event.second);
-        let stroke = Stroke::new(all.unwrap_or(colour_of(event.kind)), 1.2).dashed(4, 3);
-        canvas.line((x, panel.top), (x, panel.bottom), stroke);
-        let words = format!(
-            "{:.1} s {} {} {} {}",
-            event.second,
-            event.kind.name(),
-            event.node,
-            event.cause,
-            event.detail
-        );
-        canvas.hint(x - 3.0, panel.top, 6.0, panel.height(), words.trim());
+/// Bands from top to bottom of a panel, each at least a pixel wide; those that meet become one, as strong as each of them was.
+pub fn united(bands: impl Iterator<Item = (f64, f64)>, panel: &Panel) -> Vec<[(f64, f64); 2]> {
+    let mut bands: Vec<(f64, f64)> = bands.map(|(from, to)| (from, to.max(from + 1.0))).collect();
+    bands.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut united: Vec<[(f64, f64); 2]> = Vec::new();
+    for (from, to) in bands {
+        match united.last_mut() {
+            Some([_, end]) if from <= end.0 => end.0 = end.0.max(to),
+            _ => united.push([(from, panel.top), (to, panel.bottom)]),
+        }
     }
+    united
+}
+
+/// Lines from top to bottom of a panel; one stands for others of its kind that would lie on it.
+pub fn upright(places: impl Iterator<Item = f64>, panel: &Panel) -> Vec<[(f64, f64); 2]> {
+    let mut places: Vec<f64> = places.collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup_by(|next, kept| *next - *kept < APART);
+    places.into_iter().map(|x| [(x, panel.top), (x, panel.bottom)]).collect()
+}
+
+/// A line for every event over panels, in the colour of its kind or in one for all; its words show under a pointer, with those
+/// of events too near to be pointed at alone. What came seldom is drawn over what came often.
+pub fn event_lines(
+    canvas: &mut Canvas,
+    folder: &Folder,
+    panels: &[&Panel],
+    scale: &Scale,
+    all: Option<Colour>,
+) {
+    let events = || folder.events.iter().filter(|e| e.kind != EventKind::Phase);
+    let mut kinds: BTreeMap<Colour, Vec<f64>> = BTreeMap::new();
+    for event in events() {
+        kinds.entry(all.unwrap_or(colour_of(event.kind))).or_default().push(scale.at(event.second));
+    }
+    let mut kinds: Vec<(Colour, Vec<f64>)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, places)| Reverse(places.len()));
+    for (colour, places) in kinds {
+        let lines: Vec<[(f64, f64); 2]> =
+            panels.iter().flat_map(|panel| upright(places.iter().copied(), panel)).collect();
+        canvas.lines(&lines, Stroke::new(colour, 1.2).dashed(4, 3), 1.0);
+    }
+    let (Some(first), Some(last)) = (panels.first(), panels.last()) else { return };
+    let mut told: Option<(f64, f64, String)> = None;
+    let mut tell = |told: Option<(f64, f64, String)>| {
+        if let Some((from, to, words)) = told {
+            canvas.hint(from - NEAR, first.top, to - from + 2.0 * NEAR, last.bottom - first.top, &words);
+        }
+    };
+    for event in events() {
+        let (x, words) = (scale.at(event.second), told_of(event));
+        match &mut told {
+            Some((from, to, before)) if x - *from < NEAR => {
+                *to = x;
+                *before = format!("{before} | {words}");
+            }
+            _ => tell(told.replace((x, x, words))),
+        }
+    }
+    tell(told);
+}
+
+/// All there is to say of an event.
+fn told_of(event: &EventRow) -> String {
+    let EventRow { second, kind, node, cause, detail, .. } = event;
+    let words = format!("{second:.1} s {} {node} {cause} {detail}", kind.name());
+    words.trim().to_owned()
 }
 
 /// Names of the phases in a row below the figures of the axis.
@@ -170,9 +227,9 @@ pub fn phases(folder: &Folder) -> Vec<Phase> {
 }
 
 /// From each fault to its healing, or to the end.
-fn faults(folder: &Folder) -> Vec<(f64, f64)> {
+fn faults(folder: &Folder) -> impl Iterator<Item = (f64, f64)> {
     let injected = folder.events.iter().filter(|e| e.kind == EventKind::FaultInjected);
-    injected.map(|fault| (fault.second, healing(folder, &fault.node, fault.second))).collect()
+    injected.map(|fault| (fault.second, healing(folder, &fault.node, fault.second)))
 }
 
 /// When a fault on a node that was injected at some second was healed; the end of the load where it was not.
@@ -360,5 +417,35 @@ mod tests {
         let expected =
             [("n2 killed, down", Some(0)), ("scale out", Some(1)), ("n4 left", Some(1)), ("n2 up", Some(0))];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn bands_that_meet_are_one_and_lines_on_each_other_too() {
+        let panel = Panel { left: 0.0, top: 5.0, right: 100.0, bottom: 9.0 };
+        let bands = [(30.0, 30.2), (10.0, 20.0), (12.0, 15.0), (20.0, 25.0)];
+        let expected = [[(10.0, 5.0), (25.0, 9.0)], [(30.0, 5.0), (31.0, 9.0)]];
+        assert_eq!(united(bands.into_iter(), &panel), expected);
+        let lines = upright([7.5, 3.0, 3.9, 4.1].into_iter(), &panel);
+        assert_eq!(lines.iter().map(|ends| ends[0].0).collect::<Vec<_>>(), [3.0, 4.1, 7.5]);
+    }
+
+    #[test]
+    fn every_event_is_told_also_where_a_pointer_cannot_part_them() {
+        let mut folder = Folder::default();
+        for (at, second) in [10.0, 10.1, 10.2, 50.0].into_iter().enumerate() {
+            folder.events.push(event(second, EventKind::NodeDown, &format!("n{at}"), ""));
+        }
+        let panel = Panel { left: 0.0, top: 0.0, right: 100.0, bottom: 10.0 };
+        let mut canvas = Canvas::new("events");
+        event_lines(&mut canvas, &folder, &[&panel], &panel.across(0.0, 100.0), None);
+        let svg = canvas.finish();
+        let told = ["10.0 s node_down n0 | 10.1 s node_down n1 | 10.2 s node_down n2", "50.0 s node_down n3"];
+        for words in told {
+            assert!(svg.contains(&format!("<title>{words}</title>")), "{svg}");
+        }
+        assert_eq!(svg.matches("<title>").count(), 2);
+        assert_eq!(svg.matches("stroke-dasharray").count(), 1, "lines of a kind are one path");
+        let drawn = super::super::without_hints(&svg);
+        assert!(!drawn.contains("<title>") && drawn.ends_with("</svg>\n"), "{drawn}");
     }
 }

@@ -31,6 +31,7 @@ mod timeline;
 pub(crate) use marks::{fault_words, phases};
 pub(crate) use multiples::{Panelled, interactions};
 pub(crate) use stack::causes;
+pub(crate) use svg::without_hints;
 
 use crate::{folder::Folder, summary::Summary};
 

@@ -44,8 +44,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
     upper.lower_line(&mut canvas);
     lower.lower_axis(&mut canvas, &x, TIME, NAME_BELOW);
     // After the data, which covers its panel.
-    event_lines(&mut canvas, folder, &upper, &x, Some(Colour::Ink));
-    event_lines(&mut canvas, folder, &lower, &x, Some(Colour::Ink));
+    event_lines(&mut canvas, folder, &[&upper, &lower], &x, Some(Colour::Ink));
     Some(canvas.finish())
 }
 

@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 pub const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// A colour by what it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Colour {
     /// Behind everything.
     Background,

@@ -49,7 +49,7 @@ pub(super) fn draw(folder: &Folder, summary: &Summary) -> Option<String> {
     let right = panel.up(0.0, round_top(f64::from(most)));
     panel.right_axis(&mut canvas, &right, "browsers", Colour::Muted);
     panel.lower_axis(&mut canvas, &x, TIME, NAME_BELOW);
-    event_lines(&mut canvas, folder, &panel, &x, None);
+    event_lines(&mut canvas, folder, &[&panel], &x, None);
 
     let middle = |s: &SecondRow| x.at(f64::from(s.second) + 0.5);
     let steps: Vec<(f64, f64)> =

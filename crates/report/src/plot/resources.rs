@@ -36,6 +36,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
     let upper = Panel { bottom: middle, ..whole };
     let lower = Panel { top: middle + GAP, ..whole };
     canvas.rect(whole.left - 1.0, middle, whole.width() + 2.0, GAP, Colour::Background, 1.0);
+    event_lines(&mut canvas, folder, &[&upper, &lower], &x, None);
     for (panel, figure, name) in
         [(&upper, cores as fn(&ResourceRow) -> Option<f64>, "cores"), (&lower, memory, "memory, MiB")]
     {
@@ -43,7 +44,6 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
         let most = shown.iter().flatten().map(|point| point.1).fold(0.0, f64::max);
         let y = panel.up(0.0, round_top(most));
         panel.left_axis(&mut canvas, &y, name);
-        event_lines(&mut canvas, folder, panel, &x, None);
         for (at, points) in shown.iter().enumerate() {
             let path: Vec<(f64, f64)> =
                 points.iter().map(|(second, value)| (x.at(*second), y.at(*value))).collect();

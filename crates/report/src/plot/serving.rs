@@ -1,6 +1,6 @@
 //! How many nodes served, and the state and role of each node over time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     folder::Folder,
@@ -40,8 +40,7 @@ pub(super) fn draw(folder: &Folder) -> Option<String> {
     let upper = Panel { bottom: middle, ..whole };
     let lower = Panel { top: middle + GAP, ..whole };
     canvas.rect(whole.left - 1.0, middle, whole.width() + 2.0, GAP, Colour::Background, 1.0);
-    event_lines(&mut canvas, folder, &upper, &x, None);
-    event_lines(&mut canvas, folder, &lower, &x, None);
+    event_lines(&mut canvas, folder, &[&upper, &lower], &x, None);
     counts(&mut canvas, folder, (&upper, &x));
     upper.lower_line(&mut canvas);
     lower.lower_axis(&mut canvas, &x, TIME, NAME_BELOW);
@@ -86,26 +85,31 @@ fn counts(canvas: &mut Canvas, folder: &Folder, (panel, x): (&Panel, &Scale)) {
 /// A node's states as blocks, each named in letters of some size where there is room.
 pub fn states(canvas: &mut Canvas, folder: &Folder, name: &str, (lane, x): (&Panel, &Scale), size: f64) {
     let rows: Vec<&NodeRow> = folder.nodes.iter().filter(|row| row.node == name).collect();
-    for block in rows.chunk_by(|a, b| (&a.state, &a.role) == (&b.state, &b.role) && b.second == a.second + 1)
-    {
-        let (first, last) = (block[0], block[block.len() - 1]);
-        let (from, to) = (x.at(f64::from(first.second)), x.at(f64::from(last.second) + 1.0));
-        let (colour, opacity) = look(first);
-        canvas.rect(from, lane.top, to - from, lane.height(), Colour::Background, 1.0);
-        canvas.rect(from, lane.top, to - from, lane.height(), colour, opacity);
-        let words = words_of(first);
-        let middle = f64::midpoint(lane.top, lane.bottom) + 0.35 * size;
+    let end = |row: &NodeRow| (x.at(f64::from(row.second) + 1.0), lane.bottom);
+    let block = |rows: &[&NodeRow]| [(x.at(f64::from(rows[0].second)), lane.top), end(rows[rows.len() - 1])];
+    // The background first, so that the bands do not shine through.
+    let told: Vec<[(f64, f64); 2]> = rows.chunk_by(|a, b| b.second == a.second + 1).map(block).collect();
+    canvas.slivers(&told, Colour::Background, 1.0);
+    let blocks: Vec<&[&NodeRow]> = rows
+        .chunk_by(|a, b| (&a.state, &a.role) == (&b.state, &b.role) && b.second == a.second + 1)
+        .collect();
+    let mut kinds: BTreeMap<(&str, &str), Vec<&[&NodeRow]>> = BTreeMap::new();
+    for rows in &blocks {
+        kinds.entry((&rows[0].role, &rows[0].state)).or_default().push(rows);
+    }
+    for ((role, state), blocks) in kinds {
+        let corners: Vec<[(f64, f64); 2]> = blocks.iter().map(|rows| block(rows)).collect();
+        let (colour, opacity) = look(blocks[0][0]);
+        canvas.slivers(&corners, colour, opacity);
+        canvas.hint_cells(&corners, &format!("{name}: {role} {state}"));
+    }
+    for rows in blocks {
+        let ([(from, _), (to, _)], words, (_, opacity)) = (block(rows), words_of(rows[0]), look(rows[0]));
         let style = Type::new(size, if opacity > 0.7 { Colour::Background } else { Colour::Ink });
         if style.width(&words) + 8.0 < to - from {
+            let middle = f64::midpoint(lane.top, lane.bottom) + 0.35 * size;
             canvas.text(from + 6.0, middle, &words, style);
         }
-        canvas.hint(
-            from,
-            lane.top,
-            to - from,
-            lane.height(),
-            &format!("{name}: {} {}", first.role, first.state),
-        );
     }
 }
 

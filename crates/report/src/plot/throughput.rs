@@ -40,7 +40,7 @@ pub(super) fn draw(folder: &Folder, summary: &Summary) -> Option<String> {
     let right = panel.up(0.0, round_top(f64::from(sessions)));
     panel.right_axis(&mut canvas, &right, "browsers", Colour::Muted);
     panel.lower_axis(&mut canvas, &x, TIME, NAME_BELOW);
-    event_lines(&mut canvas, folder, &panel, &x, None);
+    event_lines(&mut canvas, folder, &[&panel], &x, None);
 
     let middle = |second: u32| x.at(f64::from(second) + 0.5);
     let width = (panel.width() / f64::from(folder.load_seconds()) * 0.7).clamp(1.0, 8.0);

@@ -20,6 +20,7 @@ use hdrhistogram::{
     },
 };
 
+use super::recorded::Reader;
 use crate::ReportError;
 
 /// File name of the log.
@@ -130,44 +131,91 @@ pub struct Interval {
     pub histogram: Histogram<u64>,
 }
 
+/// Whose latencies an interval of the log holds, and when they ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading<'a> {
+    /// Start since the load began.
+    pub start: Duration,
+    /// Length.
+    pub length: Duration,
+    /// Whose latencies.
+    pub tag: &'a str,
+}
+
 /// Hands every interval of a folder's log to `each`, in file order, one at a time: a histogram takes some 100 KiB. No log is
 /// no interval; a last line that was cut off is left out.
 pub fn read_histograms(folder: &Path, mut each: impl FnMut(Interval)) -> Result<(), ReportError> {
+    let mut deserializer = Deserializer::new();
+    read_encoded(folder, |Heading { start, length, tag }, bytes| {
+        let histogram = deserialized(&mut deserializer, bytes)?;
+        each(Interval { start, length, tag: tag.to_owned(), histogram });
+        Ok(())
+    })
+}
+
+/// Hands only the recorded values in µs, with their counts, of every interval to `each`: without a histogram for each interval
+/// that takes a small part of the time.
+pub fn read_recorded(
+    folder: &Path,
+    mut each: impl FnMut(Heading<'_>, &[(u64, u64)]),
+) -> Result<(), ReportError> {
+    let (mut reader, mut deserializer, mut values) = (Reader::new(), Deserializer::new(), Vec::new());
+    read_encoded(folder, |heading, bytes| {
+        if reader.values(bytes, &mut values).is_none() {
+            let histogram = deserialized(&mut deserializer, bytes)?;
+            let recorded = histogram.iter_recorded();
+            values.clear();
+            values.extend(recorded.map(|value| (value.value_iterated_to(), value.count_at_value())));
+        }
+        each(heading, &values);
+        Ok(())
+    })
+}
+
+fn deserialized(deserializer: &mut Deserializer, mut bytes: &[u8]) -> Result<Histogram<u64>, String> {
+    deserializer.deserialize(&mut bytes).map_err(|e| format!("broken histogram: {e}"))
+}
+
+/// Hands every interval to `each` as it is encoded.
+fn read_encoded(
+    folder: &Path,
+    mut each: impl FnMut(Heading<'_>, &[u8]) -> Result<(), String>,
+) -> Result<(), ReportError> {
     let path = folder.join(HISTOGRAMS_FILE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(ReportError::read(&path, e)),
     };
-    let mut deserializer = Deserializer::new();
+    let mut encoded = Vec::new();
     for (number, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
         if line.ends_with(b"\n") && !line.starts_with(b"\"") {
-            let interval = parse(line, &mut deserializer).map_err(|message| ReportError::Format {
+            read_line(line, &mut encoded, &mut each).map_err(|message| ReportError::Format {
                 path: path.clone(),
                 message: format!("line {}: {message}", number + 1),
             })?;
-            interval.into_iter().for_each(&mut each);
         }
     }
     Ok(())
 }
 
-fn parse(line: &[u8], deserializer: &mut Deserializer) -> Result<Option<Interval>, String> {
+fn read_line(
+    line: &[u8],
+    encoded: &mut Vec<u8>,
+    each: &mut impl FnMut(Heading<'_>, &[u8]) -> Result<(), String>,
+) -> Result<(), String> {
     for entry in IntervalLogIterator::new(line) {
         if let LogEntry::Interval(found) = entry.map_err(|e| format!("not an interval log: {e:?}"))? {
-            let bytes = STANDARD.decode(found.encoded_histogram()).map_err(|e| format!("not base64: {e}"))?;
-            let histogram = deserializer
-                .deserialize(&mut bytes.as_slice())
-                .map_err(|e| format!("broken histogram: {e}"))?;
-            return Ok(Some(Interval {
-                start: found.start_timestamp(),
-                length: found.duration(),
-                tag: found.tag().map_or_else(String::new, |t| t.as_str().to_owned()),
-                histogram,
-            }));
+            encoded.clear();
+            STANDARD
+                .decode_vec(found.encoded_histogram(), encoded)
+                .map_err(|e| format!("not base64: {e}"))?;
+            let tag = found.tag();
+            let tag = tag.as_ref().map_or("", |tag| tag.as_str());
+            return each(Heading { start: found.start_timestamp(), length: found.duration(), tag }, encoded);
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod manifest;
 mod nodes;
 mod number;
 mod outcome;
+mod recorded;
 mod resources;
 mod seconds;
 mod table;
@@ -27,7 +28,7 @@ pub use fine::{FINE_BIN_MS, FineRow};
 pub use generator::GeneratorRow;
 pub use histograms::{
     DIGITS, HIGHEST_US, HISTOGRAMS_FILE, HistogramLog, Interval, LOWEST_US, TAG_ERROR, TAG_LATE, TAG_READ,
-    TAG_SERVICE, TAG_WRITE, new_histogram, read_histograms,
+    TAG_SERVICE, TAG_WRITE, new_histogram, read_histograms, read_recorded,
 };
 pub use interactions::InteractionRow;
 pub use manifest::{MANIFEST_FILE, Machine, Manifest, SCHEMA_VERSION, Versions};

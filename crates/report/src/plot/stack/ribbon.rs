@@ -1,7 +1,7 @@
 //! The ribbon on top of a stack: phases by name, each fault as a bar as long as it lasted, and other events as marks. Where they are too
 //! many for their names, each kind has a lane. Below it they go on as bands and thin lines through all panels.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EDGE, LEFT, RIGHT};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     plot::{
         axis::{Panel, Scale},
         canvas::{Canvas, HPos, Stroke, Type},
-        marks::{Phase, fault_words, healing, phases},
+        marks::{Phase, fault_words, healing, phases, united, upright},
         palette::Colour,
     },
     record::EventKind,
@@ -94,20 +94,26 @@ impl Ribbon {
                 canvas.line((from, whole.top), (from, whole.bottom), Stroke::new(Colour::Grid, 1.5));
             }
         }
-        for flag in &self.flags {
-            if let Some(to) = flag.to {
-                let (from, to) = (self.x.at(flag.from), self.x.at(to));
-                canvas.rect(from, whole.top, (to - from).max(1.0), whole.height(), flag.colour, BAND);
-            }
+        for (colour, flags) in self.by_colour() {
+            let lasted = flags.iter().filter_map(|flag| Some((self.x.at(flag.from), self.x.at(flag.to?))));
+            canvas.cells(&united(lasted, whole), colour, BAND);
         }
     }
 
     /// A thin line at the beginning of every event, before all panels.
     pub(super) fn lines(&self, canvas: &mut Canvas, whole: &Panel) {
-        for flag in &self.flags {
-            let at = self.x.at(flag.from);
-            canvas.rect(at - 0.4, whole.top, 0.8, whole.height(), flag.colour, 0.45);
+        for (colour, flags) in self.by_colour() {
+            let lines = upright(flags.iter().map(|flag| self.x.at(flag.from)), whole);
+            canvas.lines(&lines, Stroke::new(colour, 0.8), 0.45);
         }
+    }
+
+    fn by_colour(&self) -> BTreeMap<Colour, Vec<&Flag>> {
+        let mut found: BTreeMap<Colour, Vec<&Flag>> = BTreeMap::new();
+        for flag in &self.flags {
+            found.entry(flag.colour).or_default().push(flag);
+        }
+        found
     }
 
     /// Names of phases, bars and marks.
@@ -138,14 +144,14 @@ impl Ribbon {
         for (lane, kind) in self.lanes.iter().enumerate() {
             let middle = top + (lane as f64 + 0.5) * LANE;
             canvas.line((LEFT, middle), (RIGHT, middle), Stroke::new(Colour::Grid, 0.6));
-            let flags = self.flags.iter().filter(|flag| flag.kind == *kind);
-            let mut times = 0;
-            for flag in flags {
-                let at = self.x.at(flag.from);
-                let width = flag.to.map_or(0.0, |to| self.x.at(to) - at).max(2.0);
-                canvas.rect(at, middle - 4.0, width, 8.0, flag.colour, 0.85);
-                times += 1;
-            }
+            let flags: Vec<&Flag> = self.flags.iter().filter(|flag| flag.kind == *kind).collect();
+            let bar = |flag: &&Flag| {
+                let (from, to) = (self.x.at(flag.from), flag.to.map_or(0.0, |to| self.x.at(to)));
+                [(from, middle - 4.0), (to.max(from + 2.0), middle + 4.0)]
+            };
+            let bars: Vec<[(f64, f64); 2]> = flags.iter().map(bar).collect();
+            let times = flags.len();
+            canvas.cells(&bars, flags[0].colour, 0.85);
             let words = format!("{} {times}", kind.1);
             canvas.text(EDGE, middle + 3.6, &words, Type::new(LANE_WORDS, Colour::Ink).halo());
         }
