@@ -9,7 +9,7 @@
 //!
 //! A session that was cut off is made again; whole ones in DIR are counted, not repeated. Resampling draws whole quartets with replacement
 //! from one session at a time, each side's blocks as they were, and makes B slower by arithmetic: what a real slowdown of that size would do
-//! to the same noise.
+//! to the same noise, to the latency and the processor time by that share, to the rate by what it adds to a browser's page and thinking.
 //!
 //! Both sides are the same build; B's is told by `TPCW_PLANTED_SLOWER_PCT` to keep each answer of a node back for that share of the time
 //! that it took, busily, as slower code would.
@@ -27,6 +27,8 @@ use serde_json::Value;
 
 /// Slowdowns that resampling plants, in per cent.
 const EFFECTS: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0];
+/// Browsers of the workload `gate`.
+const BROWSERS: f64 = 10.0;
 /// Sessions A against A in a folder of sessions have this in their name.
 const EQUAL: &str = "live-0-";
 
@@ -176,6 +178,19 @@ fn resample(folder: &Path, rounds: &str) -> Result<(), String> {
         "{} sessions, {quartets} quartets; {rounds} resampled sessions for each size of effect",
         sessions.len()
     );
+    print_power(&sessions, rounds);
+    println!("\nwithout processor time, as of a foreign target:");
+    let blind = |block: BlockRow| BlockRow { cpu_us: None, ..block };
+    let blind: Vec<Vec<Quartet>> = sessions
+        .into_iter()
+        .map(|session| session.into_iter().map(|quartet| quartet.into_iter().map(blind).collect()).collect())
+        .collect();
+    print_power(&blind, rounds);
+    Ok(())
+}
+
+/// The table: for each size of effect what so many resampled sessions came to.
+fn print_power(sessions: &[Vec<Quartet>], rounds: u32) {
     println!(
         "{:>8} {:>12} {:>12} {:>12} {:>14} {:>10}",
         "slower", "regressed", "improved", "unchanged", "inconclusive", "quartets"
@@ -199,7 +214,6 @@ fn resample(folder: &Path, rounds: &str) -> Result<(), String> {
             used as f64 / f64::from(rounds.max(1))
         );
     }
-    Ok(())
 }
 
 type Quartet = Vec<BlockRow>;
@@ -241,7 +255,9 @@ fn one(session: &[Quartet], slower_pct: f64, random: &mut SplitMix64) -> (Change
             let mut block =
                 BlockRow { quartet, side: if is_b { "b" } else { "a" }.to_owned(), ..block.clone() };
             if is_b {
-                block.wips /= factor;
+                // Browsers think for as long as before.
+                let cycle_ms = 1000.0 * BROWSERS / block.wips;
+                block.wips *= cycle_ms / (cycle_ms + block.mean_ms * (factor - 1.0));
                 block.mean_ms *= factor;
                 block.geomean_ms = block.geomean_ms.map(|ms| ms * factor);
                 block.p90_ms *= factor;
