@@ -194,7 +194,7 @@ impl Panel {
             let y = scale.at(tick);
             canvas.line((self.left, y), (self.right, y), Stroke::new(Colour::Grid, 1.0));
             let style = Type::new(SMALL_SIZE, Colour::Muted).at(HPos::Right);
-            canvas.text(self.left - 6.0, y + 4.0, &figure(tick), style);
+            canvas.text(self.left - 6.0, y + 4.0, &short(tick), style);
         }
     }
 
@@ -248,6 +248,11 @@ pub fn figure(value: f64) -> String {
     thousands(value.round())
 }
 
+/// A figure with room for six digits: millions are counted.
+fn short(value: f64) -> String {
+    if value.abs() < 1e6 { figure(value) } else { format!("{}\u{a0}M", figure(value / 1e6)) }
+}
+
 /// A whole number with its thousands parted by narrow gaps: `12 500`.
 pub fn thousands(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
@@ -259,4 +264,16 @@ pub fn thousands(value: f64) -> String {
         parted.push(digit);
     }
     if value < 0.0 { format!("-{parted}") } else { parted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_beside_a_small_panel_keep_within_its_margin() {
+        let told = [0.5, 1_000.0, 500_000.0, 1e6, -2.5e6, 2e9].map(short);
+        let expected = ["0.5", "1\u{a0}000", "500\u{a0}000", "1\u{a0}M", "-2.5\u{a0}M", "2\u{a0}000\u{a0}M"];
+        assert_eq!(told, expected);
+    }
 }
