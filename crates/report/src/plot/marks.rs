@@ -10,7 +10,7 @@ use crate::{
     folder::Folder,
     plot::{
         HEIGHT, WIDTH,
-        axis::{Panel, Scale},
+        axis::{Panel, Scale, thousands},
         canvas::{Canvas, HPos, Stroke, Type},
         palette::Colour,
     },
@@ -25,6 +25,8 @@ pub const NAME_BELOW: f64 = 58.0;
 pub const TIME: &str = "time since the start of the load, s";
 /// Lines nearer than this lie on each other, in pixels: less than their width.
 const APART: f64 = 1.0;
+/// More events than this get neither lines nor labels.
+const MANY: usize = 120;
 /// How near a pointer must come to an event, and how near events lie that it cannot tell apart, in pixels.
 const NEAR: f64 = 3.0;
 
@@ -83,13 +85,25 @@ pub fn over_time(canvas: &mut Canvas, folder: &Folder, words: &Heading<'_>, righ
     let top = heading(canvas, words);
     let mut panel = Panel { left: 96.0, top, right: WIDTH - right, bottom: HEIGHT - BELOW };
     let scale = panel.across(0.0, f64::from(folder.load_seconds().max(1)));
-    let placed = place(&folder.events, &scale, panel.right);
+    let crowd = crowd(folder);
+    let placed = if crowd.is_none() { place(&folder.events, &scale, panel.right) } else { Vec::new() };
     let rows = placed.iter().filter_map(|l| l.row).max().map_or(0, |row| row + 1);
     panel.top = top + 10.0 + rows as f64 * ROW;
     bands(canvas, folder, &panel, &scale);
     phase_names(canvas, folder, &panel, &scale);
     draw_labels(canvas, &placed, &panel);
+    if let Some(events) = crowd {
+        let words = format!("{} events, told by the timeline", thousands(events as f64));
+        let style = Type::new(12.5, Colour::Muted).at(HPos::Right);
+        canvas.text(panel.right, panel.top - 6.0, &words, style);
+    }
     (panel, scale)
+}
+
+/// How many events there are, where lines for all of them would hide what the picture shows.
+fn crowd(folder: &Folder) -> Option<usize> {
+    let events = folder.events.iter().filter(|event| event.kind != EventKind::Phase).count();
+    (events > MANY).then_some(events)
 }
 
 /// Bands of phases and faults.
@@ -126,7 +140,7 @@ pub fn upright(places: impl Iterator<Item = f64>, panel: &Panel) -> Vec<[(f64, f
     places.into_iter().map(|x| [(x, panel.top), (x, panel.bottom)]).collect()
 }
 
-/// A line for every event over panels, in the colour of its kind or in one for all; its words show under a pointer, with those
+/// A line for every event over panels, in the colour of its kind or in one for all, unless there are too many; its words show under a pointer, with those
 /// of events too near to be pointed at alone. What came seldom is drawn over what came often.
 pub fn event_lines(
     canvas: &mut Canvas,
@@ -137,7 +151,8 @@ pub fn event_lines(
 ) {
     let events = || folder.events.iter().filter(|e| e.kind != EventKind::Phase);
     let mut kinds: BTreeMap<Colour, Vec<f64>> = BTreeMap::new();
-    for event in events() {
+    let few = crowd(folder).is_none();
+    for event in events().filter(|_| few) {
         kinds.entry(all.unwrap_or(colour_of(event.kind))).or_default().push(scale.at(event.second));
     }
     let mut kinds: Vec<(Colour, Vec<f64>)> = kinds.into_iter().collect();
@@ -276,5 +291,27 @@ mod tests {
         assert_eq!(svg.matches("stroke-dasharray").count(), 1, "lines of a kind are one path");
         let drawn = super::super::without_hints(&svg);
         assert!(!drawn.contains("<title>") && drawn.ends_with("</svg>\n"), "{drawn}");
+    }
+
+    #[test]
+    fn what_a_picture_shows_is_not_hidden_by_a_thousand_events() {
+        let mut folder = Folder::default();
+        let words = Heading { title: "T", subtitle: "s", legend: &[] };
+        let drawn = |folder: &Folder| {
+            let mut canvas = Canvas::new("events");
+            let (panel, scale) = over_time(&mut canvas, folder, &words, 30.0);
+            event_lines(&mut canvas, folder, &[&panel], &scale, None);
+            canvas.finish()
+        };
+        folder.events = (0..MANY).map(|at| down(at as f64, "n1")).collect();
+        let few = drawn(&folder);
+        assert!(few.contains("stroke-dasharray") && few.contains("n1 down") && !few.contains("told by the"));
+        folder.events = (0..1_200).map(|at| down(f64::from(at), "n1")).collect();
+        let many = drawn(&folder);
+        assert!(many.contains("1\u{a0}200 events, told by the timeline"), "{many}");
+        assert!(
+            !many.contains("stroke-dasharray") && many.contains("<title>"),
+            "words are still under a pointer"
+        );
     }
 }
