@@ -7,9 +7,10 @@
 //! target/release/examples/power resample DIR 2000    # false alarms and power from the blocks of sessions A against A
 //! ```
 //!
-//! A session that was cut off is made again; whole ones in DIR are counted, not repeated. Resampling draws whole quartets with replacement
-//! from one session at a time, each side's blocks as they were, and makes B slower by arithmetic: what a real slowdown of that size would do
-//! to the same noise, to the latency and the processor time by that share, to the rate by what it adds to a browser's page and thinking.
+//! A session that was cut off is made again; whole ones in DIR are judged again and counted, not repeated. Resampling draws whole quartets with replacement
+//! from one session at a time, swaps their sides by a coin, and makes B slower by arithmetic: what a real slowdown of that size would do to the
+//! same noise, to the latency and the processor time by that share, to the rate by what it adds to a browser's page and thinking. What differs
+//! between two equal clusters for as long as they live is not in it: that is what live sessions are for.
 //!
 //! Both sides are the same build; B's is told by `TPCW_PLANTED_SLOWER_PCT` to keep each answer of a node back for that share of the time
 //! that it took, busily, as slower code would.
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use report::compare::Change;
-use report::compare::turns::{Plan, look};
+use report::compare::turns::{Look, Plan, look};
 use report::record::{BlockRow, read_table};
 use report::statistics::random::SplitMix64;
 use serde_json::Value;
@@ -64,7 +65,7 @@ fn live(sessions: &str, slower: &str, minutes: &str, folder: &Path) -> Result<()
     let mut found = Verdicts::default();
     for session in 1..=sessions {
         let place = folder.join(format!("live-{slower}-{session:03}"));
-        if !place.join("comparison.json").is_file() {
+        if verdict(&place).is_none() {
             if place.join("blocks.csv").is_file() || place.join("a").is_dir() {
                 std::fs::remove_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
             }
@@ -98,10 +99,15 @@ fn slowed(percent: f64, folder: &Path) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-/// What a session left.
-fn verdict(place: &Path) -> Option<Value> {
+/// The verdict at the first look that gives one, by the method of this build; `None` where a session was cut off, or ended before this method
+/// would have ended it.
+fn verdict(place: &Path) -> Option<Look> {
     let text = std::fs::read_to_string(place.join("comparison.json")).ok()?;
-    serde_json::from_str(&text).ok()
+    let told: Value = serde_json::from_str(&text).ok()?;
+    let plan: Plan = serde_json::from_value(told["plan"].clone()).ok()?;
+    let blocks: Vec<BlockRow> = read_table(place).ok()?;
+    let looks = (1..=blocks.len() / 4).filter(|seen| plan.looks_at(*seen as u32));
+    looks.map(|seen| look(&blocks[..4 * seen], &plan)).find(|found| found.over)
 }
 
 #[derive(Default)]
@@ -119,21 +125,19 @@ struct Verdicts {
 }
 
 impl Verdicts {
-    fn take(&mut self, told: &Value) {
-        let found = &told["found"];
-        match found["verdict"].as_str() {
-            Some("regressed") => self.regressed += 1,
-            Some("improved") => self.improved += 1,
-            Some("unchanged") => self.unchanged += 1,
-            _ => self.inconclusive += 1,
+    fn take(&mut self, found: &Look) {
+        match found.verdict {
+            Change::Regressed => self.regressed += 1,
+            Change::Improved => self.improved += 1,
+            Change::Unchanged => self.unchanged += 1,
+            Change::Inconclusive => self.inconclusive += 1,
         }
-        for figure in found["figures"].as_array().into_iter().flatten() {
-            let name = figure["name"].as_str().unwrap_or_default();
-            self.changes.entry(name.to_owned()).or_default().extend(figure["change"].as_f64());
-            let changed = matches!(figure["verdict"].as_str(), Some("regressed" | "improved"));
-            *self.by_figure.entry(name.to_owned()).or_default() += u32::from(changed);
+        for figure in &found.figures {
+            self.changes.entry(figure.name.clone()).or_default().push(figure.change);
+            let changed = matches!(figure.verdict, Change::Regressed | Change::Improved);
+            *self.by_figure.entry(figure.name.clone()).or_default() += u32::from(changed);
         }
-        self.quartets.extend(found["quartets"].as_f64());
+        self.quartets.push(f64::from(found.quartets));
     }
 
     fn print(&self, slowed: bool) {
@@ -245,11 +249,11 @@ fn recorded(folder: &Path) -> Result<Vec<Vec<Quartet>>, String> {
 fn one(session: &[Quartet], slower_pct: f64, random: &mut SplitMix64) -> (Change, u32) {
     let plan = Plan { quartets: 20, effect_pct: 5.0, level: 0.02 };
     let factor = 1.0 + slower_pct / 100.0;
-    // Which of two equal sides is called B is luck; what differs between them all the time stays.
-    let swapped = random.coin();
     let mut blocks: Vec<BlockRow> = Vec::new();
     for quartet in 0..plan.quartets {
         let drawn = &session[random.below(session.len())];
+        // Which of two equal sides is called B is luck.
+        let swapped = random.coin();
         for block in drawn {
             let is_b = (block.side == "b") != swapped;
             let mut block =

@@ -3,7 +3,7 @@
 //! A quartet of blocks gives one logarithm of B over A for each figure, from which whatever drifts evenly with time has gone. Quartets are the
 //! units; their trimmed mean is tested (Yuen). The verdict may fall at one of six looks. The chance of a false alarm is spent over them as
 //! the cube of the share of the planned quartets (a spending function of Lan and DeMets, ρ = 3 of Kim and DeMets), so that early looks
-//! need strong evidence and the last one keeps most of it; it is divided evenly between the figures (Bonferroni), and what was spent at one look is
+//! need strong evidence and the last one keeps most of it; it is divided between the figures (Bonferroni), most of it to those that waver least, and what was spent at one look is
 //! not won back at the next.
 //!
 //! Two clusters that are the same on paper are not the same in memory: a difference of a per cent may stay however long one measures.
@@ -67,20 +67,20 @@ pub struct Look {
     pub figures: Vec<TurnFigure>,
 }
 
-/// A figure of a block, and whether more of it is better.
-type Of = (&'static str, bool, fn(&BlockRow) -> Option<f64>);
+/// A figure of a block, whether more of it is better, and its share of the level.
+type Of = (&'static str, bool, f64, fn(&BlockRow) -> Option<f64>);
 
 const FIGURES: [Of; 5] = [
-    ("wips", true, |block| Some(block.wips)),
-    ("mean_ms", false, |block| Some(block.mean_ms)),
-    ("geomean_ms", false, |block| block.geomean_ms),
-    ("p90_ms", false, |block| Some(block.p90_ms)),
-    ("cpu_us", false, |block| block.cpu_us),
+    ("wips", true, 0.15, |block| Some(block.wips)),
+    ("mean_ms", false, 0.1, |block| Some(block.mean_ms)),
+    ("geomean_ms", false, 0.3, |block| block.geomean_ms),
+    ("p90_ms", false, 0.05, |block| Some(block.p90_ms)),
+    ("cpu_us", false, 0.3, |block| block.cpu_us),
 ];
+/// What is left of the level for failed tries.
+const ERRORS_SHARE: f64 = 0.1;
 /// Percentage points of failed tries more or fewer that are a change.
 const ERROR_POINTS: f64 = 0.5;
-/// Figures among which the level is divided: those above, and the failed tries.
-const DIVIDED: f64 = FIGURES.len() as f64 + 1.0;
 
 impl Plan {
     /// Whether after so many quartets there is a look.
@@ -92,12 +92,12 @@ impl Plan {
         (self.quartets * look).div_ceil(LOOKS)
     }
 
-    /// What one figure may spend of the level at the look after so many quartets.
+    /// What all figures together may spend of the level at the look after so many quartets.
     fn to_spend(&self, quartets: u32) -> f64 {
         let look = (1..=LOOKS).rev().find(|look| self.quartets_at(*look) <= quartets).unwrap_or(0);
         let spent =
             |look: u32| (f64::from(self.quartets_at(look)) / f64::from(self.quartets)).min(1.0).powi(3);
-        self.level / DIVIDED * (spent(look) - if look > 0 { spent(look - 1) } else { 0.0 })
+        self.level * (spent(look) - if look > 0 { spent(look - 1) } else { 0.0 })
     }
 }
 
@@ -108,9 +108,11 @@ pub fn look(blocks: &[BlockRow], plan: &Plan) -> Look {
     let alpha = plan.to_spend(seen);
     let mut figures: Vec<TurnFigure> = FIGURES
         .iter()
-        .filter_map(|(name, more_is_better, of)| ratio(name, *more_is_better, *of, &whole, alpha, plan))
+        .filter_map(|(name, more_is_better, share, of)| {
+            ratio(name, *more_is_better, *of, &whole, alpha * share, plan)
+        })
         .collect();
-    figures.extend(errors(&whole, alpha));
+    figures.extend(errors(&whole, alpha * ERRORS_SHARE));
     let verdict = answer(&figures);
     let last = seen >= plan.quartets;
     Look { quartets: seen, over: last || verdict != Change::Inconclusive, verdict, figures }
@@ -336,7 +338,9 @@ mod tests {
         let looks: Vec<u32> = (1..=24).filter(|quartets| PLAN.looks_at(*quartets)).collect();
         assert_eq!(looks, [4, 8, 12, 16, 20, 24]);
         let spent: f64 = looks.iter().map(|quartets| PLAN.to_spend(*quartets)).sum();
-        assert!((spent * DIVIDED - 0.02).abs() < 1e-12, "{spent}");
+        assert!((spent - 0.02).abs() < 1e-12, "{spent}");
+        let shares: f64 = FIGURES.iter().map(|(_, _, share, _)| share).sum();
+        assert!((shares + ERRORS_SHARE - 1.0).abs() < 1e-12, "{shares}");
         assert_eq!(PLAN.to_spend(3), 0.0);
         let early = look(&turns(&mut SplitMix64::new(1), 2, 50.0, 0.1), &PLAN);
         assert_eq!((early.verdict, early.over, early.quartets), (Change::Inconclusive, false, 2));
