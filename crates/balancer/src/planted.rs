@@ -9,11 +9,17 @@ use tokio::time::Instant;
 pub const SLOWER: &str = "TPCW_PLANTED_SLOWER_PCT";
 
 static SHARE: LazyLock<f64> = LazyLock::new(|| {
-    let told = std::env::var(SLOWER).ok().and_then(|text| text.parse::<f64>().ok());
-    told.filter(|percent| (0.0..=1000.0).contains(percent)).unwrap_or_default() / 100.0
+    let Some(told) = std::env::var_os(SLOWER) else { return 0.0 };
+    let percent = told.to_str().and_then(|text| text.parse::<f64>().ok());
+    let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
+    if percent.is_none() {
+        tracing::error!("{SLOWER}={}: allowed is 0 to 1000; nothing is slower", told.display());
+    }
+    percent.unwrap_or_default() / 100.0
 });
 
-/// Keeps the thread busy for that share of the time that the answer took, as slower code would.
+/// Keeps the thread busy for that share of the time that the answer took, as slower code would: before a short answer is passed on;
+/// after a long one, which went out as it came in.
 pub(crate) fn dawdle(since: Instant) {
     if *SHARE <= 0.0 {
         return;

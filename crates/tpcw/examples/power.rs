@@ -65,7 +65,7 @@ fn live(sessions: &str, slower: &str, minutes: &str, folder: &Path) -> Result<()
     let mut found = Verdicts::default();
     for session in 1..=sessions {
         let place = folder.join(format!("live-{slower}-{session:03}"));
-        if verdict(&place).is_none() {
+        if !place.join("comparison.json").is_file() {
             if place.join("blocks.csv").is_file() || place.join("a").is_dir() {
                 std::fs::remove_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
             }
@@ -99,8 +99,8 @@ fn slowed(percent: f64, folder: &Path) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-/// The verdict at the first look that gives one, by the method of this build; `None` where a session was cut off, or ended before this method
-/// would have ended it.
+/// The verdict at the first look that gives one, by the method of this build; `None` where a session cannot be read, or ended before this method
+/// would have ended it: such a one is counted as without an answer, not run again, for those are not the easy ones.
 fn verdict(place: &Path) -> Option<Look> {
     let text = std::fs::read_to_string(place.join("comparison.json")).ok()?;
     let told: Value = serde_json::from_str(&text).ok()?;

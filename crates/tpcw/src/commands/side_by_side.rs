@@ -162,15 +162,17 @@ async fn take_turns(
         let first = (quartet % 2) as usize;
         for which in [first, 1 - first, 1 - first, first] {
             let second = begun.elapsed().as_secs_f64();
-            let place = folder.file(&format!("block-{:04}", blocks.len()));
             let number = blocks.len();
+            let place = folder.file(&format!("block-{number:04}"));
             let row = block(&sides[which], args.turn, &place, number, interrupt).await?;
             let row = BlockRow { second, quartet, ..row };
             table.append(&row).map_err(Failure::from_below)?;
             blocks.push(row);
         }
         let seen = quartet + 1;
-        if let Some(hint) = hint(&blocks, args.turn).filter(|_| seen == 1) {
+        if seen == 1
+            && let Some(hint) = hint(&blocks, args.turn)
+        {
             crate::say(&hint);
         }
         if !plan.looks_at(seen) {
