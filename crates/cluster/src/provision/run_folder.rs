@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -19,6 +20,9 @@ use crate::error::{Error, OnFile};
 const TURN_LIMIT: Duration = Duration::from_secs(60);
 /// Processor groups of a cluster, one path a line: they are outside the folder and must go with it.
 const GROUPS: &str = "groups";
+/// The number of this process's next folder. None is given out twice: a cluster that was stopped has removed its folder already, and
+/// what it does to that path when it is dropped must not reach one that was made meanwhile.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A folder that lives as long as the value.
 #[derive(Debug)]
@@ -51,7 +55,9 @@ impl RunFolder {
         let _turn = Lock::exclusive(&root.join("lock"), TURN_LIMIT).await?;
         remove_stale(root);
         let id = std::process::id();
-        let path = (0..10_000)
+        // An earlier process of the same number may have left some that could not be removed.
+        let path = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed))
+            .take(10_000)
             .map(|n| root.join(format!("run-{id}-{n}")))
             .find(|path| !path.exists())
             .ok_or_else(|| Error::Spec(format!("{} is full", root.display())))?;
@@ -122,5 +128,15 @@ mod tests {
         let path = living.path().to_owned();
         drop(living);
         assert!(!path.exists() && another.path().is_dir());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_removed_before_its_owner_goes_takes_no_later_one_with_it() {
+        let root = tempfile::tempdir().unwrap();
+        let stopped = RunFolder::create(root.path()).await.unwrap();
+        fs::remove_dir_all(stopped.path()).unwrap();
+        let later = RunFolder::create(root.path()).await.unwrap();
+        drop(stopped);
+        assert!(later.path().is_dir());
     }
 }
