@@ -138,6 +138,13 @@ impl Board {
         self.lock().places.iter().any(|place| &place.sight.id == id && place.last.answered)
     }
 
+    /// Statements that a node has answered to sessions so far.
+    pub fn served(&self, index: usize) -> u64 {
+        let inner = self.lock();
+        let meter = inner.places.get(index).map(|place| &place.meter);
+        meter.map_or(0, |meter| meter.reads.load(Relaxed) + meter.writes.load(Relaxed))
+    }
+
     /// For how long the judge has been sure of a node's death; `None` while it holds it for alive.
     pub fn dead_for(&self, id: &NodeId) -> Option<Duration> {
         let inner = self.lock();

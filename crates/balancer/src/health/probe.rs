@@ -1,5 +1,10 @@
 //! The loop that probes one node: every `interval_ms`, and at once when there is a reason to doubt.
+//!
+//! A node at its limit answers hundreds of statements a second and lets a probe wait in the same line. To hold it for dead would move its
+//! load to those who are left, which are at their limit too: so a probe that is not answered in time is waited for as long as sessions
+//! get answers from the node, and is silence only when they get none either.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +21,9 @@ use crate::telemetry::Sighting;
 
 /// However many doubts are raised, probes of a node begin at least this far apart.
 const SHORTEST: Duration = Duration::from_millis(5);
+/// A probe that is waited for beyond its time because sessions get answers is silence after so many times its time: a node that cannot
+/// answer it three times in a row for so long is sick, whatever else it answers.
+const PATIENCE: u32 = 10;
 
 /// Starts one probing task a node, and one that turns sessions' sightings into early probes.
 pub fn start(
@@ -71,7 +79,8 @@ impl Prober {
             if broke {
                 self.board.take(self.index, began, Answer::Broken("a kept connection was closed".into()));
             }
-            let answer = timeout(self.timeout, self.nodes.probe(&self.id)).await.unwrap_or(Answer::Silent);
+            let answer =
+                ask(self.nodes.probe(&self.id), self.timeout, || self.board.served(self.index)).await;
             let answered = matches!(answer, Answer::Facts(..));
             if self.board.take(self.index, began, answer) {
                 broke = false;
@@ -91,5 +100,58 @@ impl Prober {
         };
         tokio::time::sleep_until(began + SHORTEST).await;
         broke
+    }
+}
+
+/// The answer to a probe within `limit`, or later if `served`, the statements that the node has answered to sessions, has risen in
+/// the last half of it and goes on to rise in each half to come. A node that fails is silent within `limit` all the same.
+async fn ask(probe: impl Future<Output = Answer>, limit: Duration, served: impl Fn() -> u64) -> Answer {
+    let mut probe = pin!(probe);
+    let half = limit / 2;
+    if let Ok(answer) = timeout(half, &mut probe).await {
+        return answer;
+    }
+    for _ in 0..2 * PATIENCE {
+        let before = served();
+        match timeout(half, &mut probe).await {
+            Ok(answer) => return answer,
+            Err(_) if served() == before => return Answer::Silent,
+            Err(_) => {}
+        }
+    }
+    Answer::Silent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(400);
+
+    /// What comes of a probe that is answered after so many ms, on a node that answers sessions every 50 ms up to another moment; and when.
+    async fn asked(probe_ms: u64, sessions_ms: u64) -> (Answer, u64) {
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let probe = async {
+            tokio::time::sleep_until(at(probe_ms)).await;
+            Answer::Denied(String::new())
+        };
+        let served = || (begin.elapsed().as_millis() as u64).min(sessions_ms) / 50;
+        let answer = ask(probe, LIMIT, served).await;
+        (answer, begin.elapsed().as_millis() as u64)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_answers_sessions_is_not_silent() {
+        let never = 1_000_000;
+        assert!(matches!(asked(100, 0).await, (Answer::Denied(_), 100)));
+        assert!(matches!(asked(399, 0).await, (Answer::Denied(_), 399)));
+        assert!(matches!(asked(never, 0).await, (Answer::Silent, 400)));
+        // It fell silent early in the probe's time: no later than one that had nothing to do.
+        assert!(matches!(asked(never, 190).await, (Answer::Silent, 400)));
+        assert!(matches!(asked(never, 390).await, (Answer::Silent, 600)));
+        assert!(matches!(asked(900, never).await, (Answer::Denied(_), 900)));
+        assert!(matches!(asked(900, 500).await, (Answer::Silent, 800)));
+        assert!(matches!(asked(never, never).await, (Answer::Silent, 4_200)));
     }
 }
