@@ -1,7 +1,9 @@
 //! What a statement costs the emulator, beside what it costs sysbench: processor time a statement, both against the same
 //! node, in turns: `cargo run --release -p emulator --example client_cost -- [rounds] [seconds] [connections…]`.
-//! Without sysbench on the path only the emulator's figures are told.
+//! Without sysbench on the path only the emulator's figures are told. Beside them stands what the sockets and the runtime alone cost.
 #![expect(clippy::print_stdout, reason = "a program for people")]
+
+mod floor;
 
 use std::time::Duration;
 
@@ -48,19 +50,28 @@ async fn main() -> Result<(), Error> {
 
     let cluster = LocalCluster::for_tests(1).await?;
     let opts = prepared(&cluster).await?;
-    println!("connections round  emulator µs  stmts/s  sysbench µs  stmts/s  ratio");
+    println!(
+        "connections round  emulator µs  stmts/s  sysbench µs  stmts/s  ratio  floor µs  stmts/s  ratio"
+    );
     for &connections in connections {
         for round in 0..rounds {
-            let ours = emulate(opts.clone(), connections, Duration::from_secs(seconds)).await?;
+            let length = Duration::from_secs(seconds);
+            let asked = opts.clone();
+            let ours = alone(async move { crowd(&asked, connections, length).await }).await?;
+            let address = cluster.nodes()[0].address;
+            let least = alone(floor::crowd(address, connections, length)).await?;
             let theirs = sysbench(&opts, connections, seconds).await.unwrap_or_default();
             let rate = |cost: Cost| cost.statements as f64 / seconds as f64;
             println!(
-                "{connections:>11} {round:>5}  {:>11.2}  {:>7.0}  {:>11.2}  {:>7.0}  {:>5.2}",
+                "{connections:>11} {round:>5}  {:>11.2}  {:>7.0}  {:>11.2}  {:>7.0}  {:>5.2}  {:>8.2}  {:>7.0}  {:>5.2}",
                 ours.us(),
                 rate(ours),
                 theirs.us(),
                 rate(theirs),
-                ours.us() / theirs.us()
+                ours.us() / theirs.us(),
+                least.us(),
+                rate(least),
+                least.us() / theirs.us()
             );
         }
     }
@@ -96,17 +107,17 @@ async fn prepared(cluster: &LocalCluster) -> Result<Opts, Error> {
     Ok(at.user(Some("sbtest")).db_name(Some("sbtest")).into())
 }
 
-/// So many connections on one thread, each with one statement under way at all times, recorded as in a run.
-async fn emulate(opts: Opts, connections: u64, length: Duration) -> Result<Cost, Error> {
+/// Runs something on a thread and a runtime of its own.
+async fn alone(work: impl Future<Output = Result<Cost, Error>> + Send + 'static) -> Result<Cost, Error> {
     let (done, cost) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("browser-0".into()).spawn(move || {
         let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let all = |runtime: tokio::runtime::Runtime| runtime.block_on(crowd(&opts, connections, length));
-        let _ = done.send(made.map_err(Error::from).and_then(all));
+        let _ = done.send(made.map_err(Error::from).and_then(|runtime| runtime.block_on(work)));
     })?;
     cost.await?
 }
 
+/// So many connections on one thread, each with one statement under way at all times, recorded as in a run.
 async fn crowd(opts: &Opts, connections: u64, length: Duration) -> Result<Cost, Error> {
     let target = SqlTarget::new(opts, Duration::from_secs(5), Duration::from_secs(10))?;
     let mut links = Vec::new();
