@@ -7,8 +7,8 @@
 //! target/release/examples/power resample DIR 2000    # false alarms and power from the blocks of sessions A against A
 //! ```
 //!
-//! A session that was cut off is made again; whole ones in DIR are judged again and counted, not repeated. Resampling draws whole quartets with replacement
-//! from one session at a time, swaps their sides by a coin, and makes B slower by arithmetic: what a real slowdown of that size would do to the
+//! A session that was cut off is made again; whole ones in DIR are judged again and counted, not repeated. Resampling takes the quartets of one whole session
+//! at a time in another order, swaps their sides by a coin, and makes B slower by arithmetic: what a real slowdown of that size would do to the
 //! same noise, to the latency and the processor time by that share, to the rate by what it adds to a browser's page and thinking. What differs
 //! between two equal clusters for as long as they live is not in it: that is what live sessions are for.
 //!
@@ -30,6 +30,8 @@ use serde_json::Value;
 const EFFECTS: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0];
 /// Browsers of the workload `gate`.
 const BROWSERS: f64 = 10.0;
+/// Quartets of a whole session.
+const QUARTETS: usize = 20;
 /// Sessions A against A in a folder of sessions have this in their name.
 const EQUAL: &str = "live-0-";
 
@@ -234,24 +236,24 @@ fn recorded(folder: &Path) -> Result<Vec<Vec<Quartet>>, String> {
         let rows: Vec<BlockRow> = read_table(place).map_err(|error| error.to_string())?;
         let whole = rows.chunk_by(|a, b| a.quartet == b.quartet).filter(|quartet| quartet.len() == 4);
         let whole: Vec<Quartet> = whole.map(<[BlockRow]>::to_vec).collect();
-        sessions.extend((whole.len() >= 3).then_some(whole));
+        // Fewer would have to be drawn twice, and what comes twice looks steadier than it is.
+        sessions.extend((whole.len() >= QUARTETS).then_some(whole));
     }
     if sessions.is_empty() {
-        return Err(format!(
-            "{} holds no session `{EQUAL}NNN` with three quartets or more",
-            folder.display()
-        ));
+        return Err(format!("{} holds no session `{EQUAL}NNN` of {QUARTETS} quartets", folder.display()));
     }
     Ok(sessions)
 }
 
-/// A session of quartets drawn from one, with B slower by so many per cent: its verdict and its length.
+/// The quartets of a session in another order and with their sides swapped by luck, with B slower by so many per cent: its verdict and its
+/// length. Drawing quartets with replacement instead makes a session whose noise is not the one that was met: some come three times.
 fn one(session: &[Quartet], slower_pct: f64, random: &mut SplitMix64) -> (Change, u32) {
-    let plan = Plan { quartets: 20, effect_pct: 5.0, level: 0.02 };
+    let plan = Plan { quartets: QUARTETS as u32, effect_pct: 5.0, level: 0.02 };
     let factor = 1.0 + slower_pct / 100.0;
     let mut blocks: Vec<BlockRow> = Vec::new();
+    let mut left: Vec<&Quartet> = session.iter().collect();
     for quartet in 0..plan.quartets {
-        let drawn = &session[random.below(session.len())];
+        let drawn = left.swap_remove(random.below(left.len()));
         // Which of two equal sides is called B is luck.
         let swapped = random.coin();
         for block in drawn {
