@@ -1,5 +1,8 @@
 //! The greatest load that keeps every limit: bracket, bisect, confirm.
 //!
+//! A level that fails is tried again, for a machine that others use too fails now and then for no reason of the shop's: it is out when
+//! it has failed twice before it held twice. One level that is out by bad luck would keep the search below it for good.
+//!
 //! What to try next follows from what was tried alone, so that a search that was cut off goes on where it stood: its trials
 //! are its state.
 
@@ -16,7 +19,7 @@ pub struct Settings {
     pub most: f64,
     /// The interval is narrow enough when its ends differ by so many per cent.
     pub precision_pct: f64,
-    /// Trials that the answer must hold beyond its first.
+    /// Trials of both ends of the answer beyond their first, all with the same outcome.
     pub confirmations: u32,
     /// Whether levels are whole numbers.
     pub whole: bool,
@@ -42,30 +45,34 @@ pub enum Step {
     Done(Found),
 }
 
-/// The answer: the greatest load that keeps every limit lies between these.
+/// The answer: the greatest load that keeps every limit lies between these two.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// The greatest level that held every time; `null` when not even the least did.
+    /// The greatest level that held, each time or all times but one; `null` when not even the least did.
     pub low: Option<f64>,
-    /// The least level above it that did not; `null` when the greatest allowed held.
+    /// The least level above it that failed each time; `null` when the greatest allowed held. Levels between them held at one time and
+    /// failed at another.
     pub high: Option<f64>,
 }
 
 /// The next step after these trials.
 pub fn next(settings: &Settings, probes: &[Probe]) -> Step {
+    if let Some(open) = probes.iter().find(|probe| standing(probe.level, probes) == Standing::Open) {
+        return Step::Try(open.level);
+    }
     let found = bounds(probes);
     match (found.low, found.high) {
         (None, None) => Step::Try(settings.round(settings.from)),
         (None, Some(high)) if high <= settings.least => Step::Done(found),
         (None, Some(high)) => Step::Try(settings.round(high / 2.0).max(settings.least)),
         (Some(low), None) if low < settings.most => Step::Try(settings.round(low * 2.0).min(settings.most)),
-        (Some(low), None) => settings.confirm(low, found, probes),
+        (Some(_), None) => settings.confirm(found, probes),
         (Some(low), Some(high)) => {
             // Between equal ratios: a step of ten matters more at fifty than at five thousand.
             let middle = settings.round((low * high).sqrt());
             let narrow = high / low - 1.0 <= settings.precision_pct / 100.0;
             if narrow || middle <= low || middle >= high {
-                settings.confirm(low, found, probes)
+                settings.confirm(found, probes)
             } else {
                 Step::Try(middle)
             }
@@ -79,17 +86,75 @@ impl Settings {
         level.clamp(self.least, self.most)
     }
 
-    fn confirm(&self, low: f64, found: Found, probes: &[Probe]) -> Step {
-        let times = probes.iter().filter(|probe| probe.level == low).count();
-        if times > self.confirmations as usize { Step::Done(found) } else { Step::Try(low) }
+    /// Whether both ends of the bracket were tried often enough: a level that holds at one time and fails at another is where the limit
+    /// lies, so it lies inside the answer and not at its end. The next search might call it the other way.
+    fn confirm(&self, bracket: Found, probes: &[Probe]) -> Step {
+        let enough = 1 + self.confirmations as usize;
+        let count = |level: f64, held: bool| {
+            probes.iter().filter(|probe| probe.level == level && probe.held == held).count()
+        };
+        let levels = || probes.iter().map(|probe| probe.level);
+        // A hiccup of the machine fails a level by luck; twice as many trials that hold make up for one. Nothing holds by luck.
+        let low = levels().filter(|level| standing(*level, probes) == Standing::In);
+        let low = low.filter(|level| bracket.high.is_none_or(|high| *level < high)).reduce(f64::max);
+        let high = levels().filter(|level| low.is_none_or(|low| *level > low) && count(*level, true) == 0);
+        // Where every level above held once the bracket's own end must do.
+        let high = high.reduce(f64::min).or(bracket.high);
+        if let Some(low) = low
+            && count(low, true) < enough * (1 + count(low, false))
+        {
+            return Step::Try(low);
+        }
+        match high {
+            Some(high) if count(high, false) < enough => Step::Try(high),
+            _ => Step::Done(Found { low, high }),
+        }
     }
 }
 
-/// The greatest level that held each time it was tried and lies below every one that did not.
+/// The trials of each level between two, which held at one time and failed at another: level, held, tried.
+pub fn between(found: Found, probes: &[Probe]) -> Vec<(f64, usize, usize)> {
+    let (Some(low), Some(high)) = (found.low, found.high) else { return Vec::new() };
+    let mut levels: Vec<f64> = probes.iter().map(|probe| probe.level).collect();
+    levels.retain(|level| *level > low && *level < high);
+    levels.sort_by(f64::total_cmp);
+    levels.dedup();
+    let tried = |level: f64| probes.iter().filter(move |probe| probe.level == level);
+    levels
+        .into_iter()
+        .map(|level| (level, tried(level).filter(|probe| probe.held).count(), tried(level).count()))
+        .collect()
+}
+
+/// What the trials of a level say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It keeps the limits.
+    In,
+    /// It does not.
+    Out,
+    /// It failed once; another trial tells whether that was luck.
+    Open,
+}
+
+fn standing(level: f64, probes: &[Probe]) -> Standing {
+    let (mut held, mut failed) = (0, 0);
+    for probe in probes.iter().filter(|probe| probe.level == level) {
+        *(if probe.held { &mut held } else { &mut failed }) += 1;
+    }
+    match (held, failed) {
+        (_, 2..) => Standing::Out,
+        (0..2, 1) => Standing::Open,
+        _ => Standing::In,
+    }
+}
+
+/// The least level that is out, and the greatest below it that is in.
 pub fn bounds(probes: &[Probe]) -> Found {
-    let high = probes.iter().filter(|probe| !probe.held).map(|probe| probe.level).reduce(f64::min);
-    let below = |level: f64| high.is_none_or(|high| level < high);
-    let low = probes.iter().filter(|p| p.held && below(p.level)).map(|p| p.level).reduce(f64::max);
+    let levels =
+        |of: Standing| probes.iter().map(|p| p.level).filter(move |level| standing(*level, probes) == of);
+    let high = levels(Standing::Out).reduce(f64::min);
+    let low = levels(Standing::In).filter(|level| high.is_none_or(|high| *level < high)).reduce(f64::max);
     Found { low, high }
 }
 
@@ -125,8 +190,10 @@ mod tests {
                 let (low, high) = (found.low.expect("held"), found.high.expect("not held"));
                 assert!(low <= truth && truth < high, "{truth} from {from}: {found:?}");
                 assert!(high / low <= 1.05 || high - low == 1.0, "{truth} from {from}: {found:?}");
-                assert_eq!(probes.iter().filter(|probe| probe.level == low).count(), 3, "confirmed");
-                assert!(probes.len() <= 26, "{} trials", probes.len());
+                for end in [low, high] {
+                    assert!(probes.iter().filter(|probe| probe.level == end).count() >= 3, "{end} confirmed");
+                }
+                assert!(probes.len() <= 40, "{} trials", probes.len());
             }
         }
     }
@@ -137,7 +204,39 @@ mod tests {
         assert_eq!(found, Found { low: Some(10_000.0), high: None });
         let (found, probes) = search(&settings(60.0), |_, _| false);
         assert_eq!(found, Found { low: None, high: Some(1.0) });
-        assert!(probes.len() < 10);
+        assert!(probes.len() < 16, "{} trials", probes.len());
+    }
+
+    #[test]
+    fn a_level_that_holds_at_one_time_and_fails_at_another_lies_inside_the_answer() {
+        // From 331 to 360 a coin decides.
+        let coin = std::cell::Cell::new(false);
+        let (found, probes) = search(&settings(320.0), |level, _| {
+            coin.set(!coin.get());
+            level <= 330.0 || (level <= 360.0 && coin.get())
+        });
+        let (low, high) = (found.low.expect("held"), found.high.expect("not held"));
+        assert!(low <= 360.0 && high > 360.0 && high < 400.0, "{found:?} after {probes:?}");
+        for (level, held, tried) in between(found, &probes) {
+            assert!(
+                (331.0..=360.0).contains(&level) && held > 0 && held < tried,
+                "{level}: {held} of {tried}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_failure_by_bad_luck_moves_nothing() {
+        let (truth, settings) = (500.0, settings(60.0));
+        let (quiet, probes) = search(&settings, |level, _| level <= truth);
+        for unlucky in 0..probes.len() {
+            let tried = std::cell::Cell::new(0);
+            let (found, _) = search(&settings, |level, _| {
+                let now = tried.replace(tried.get() + 1);
+                level <= truth && now != unlucky
+            });
+            assert_eq!(found, quiet, "trial {unlucky} failed");
+        }
     }
 
     #[test]
@@ -146,7 +245,7 @@ mod tests {
         let (found, _) =
             search(&settings(80.0), |level, before| level < 90.0 || (level < 120.0 && before == 0));
         let (low, high) = (found.low.expect("held"), found.high.expect("not held"));
-        assert!(low < 90.0 && high >= 85.0 && high / low < 1.06, "{found:?}");
+        assert!(low < 90.0 && (120.0..=160.0).contains(&high), "{found:?}");
     }
 
     #[test]

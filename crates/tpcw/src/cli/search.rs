@@ -14,6 +14,10 @@ Examples:
   tpcw search --think-time spec                     browsers that keep the specification's limits
   tpcw search shopping --what rate --from 100       interactions a second, open load
   tpcw search … --out DIR                           again with the same flags: goes on where it was cut off
+  tpcw search … --out DIR --confirmations 4         a surer answer from the trials that are there and some more
+
+Browsers arrive over the first half of the warm-up. A level that fails is tried again and is out when it has failed twice; a rate
+is also out when its queue grows by more than 2 % of what falls due. Levels that held at one time and failed at another lie inside the answer.
 
 Exit codes: 0 found, 1 not even the least load keeps the limits, 4 a run was no measurement.")]
 pub struct SearchArgs {
@@ -32,7 +36,7 @@ pub struct SearchArgs {
     /// How narrow the interval must be, in per cent
     #[arg(long, default_value_t = 5.0, value_name = "PCT")]
     pub precision: f64,
-    /// Further runs that the answer must hold
+    /// Further runs of both ends of the answer, which must end as the first did
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub confirmations: u32,
     /// Seconds before each measurement, or `steady`: until throughput and 90th percentile are, 20 s to 200 s

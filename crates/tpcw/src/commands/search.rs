@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use emulator::schedule::{Level, Phase, PhaseKind};
 use emulator::workload::WarmUpLength;
+use report::RunDir;
+use report::folder::Folder;
 use report::summary::{Summary, ValidityState, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{RunArgs, SearchArgs, SearchFor};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::interrupt::Interrupt;
-use crate::search::{Found, Probe, Settings, Step, next};
+use crate::search::{Found, Probe, Settings, Step, between, next};
 use crate::trial::Trial;
 use crate::workload::{self, Workload};
 
@@ -18,6 +20,11 @@ use crate::workload::{self, Workload};
 const FILE: &str = "search.json";
 /// A warm-up that ends by itself is not shorter, in s, and at most ten times as long.
 const LEAST_WARM_UP: u32 = 20;
+/// More of what fell due unanswered at the end than at the beginning, as a share of all, means a queue that grows for as long as one looks:
+/// no limit on latency would see it in a short measurement. A queue that does not grow wavers by less than the square root of what passes.
+const UNANSWERED: f64 = 0.02;
+/// With less of the rate due the visits that make it up were not all there yet: the level is not the one asked for.
+const DUE: f64 = 0.9;
 
 /// What stands in `search.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,7 +63,11 @@ pub async fn search(args: SearchArgs, interrupt: &Interrupt) -> Outcome {
         };
         crate::say(&format!("trial {number}: {}", words_of(state.what, level)));
         let summary = trial.run(interrupt).await?;
-        let probe = probe(level, &summary)?;
+        let due = match state.what {
+            SearchFor::Rate => Some(Due::of(&trial.folder)?),
+            SearchFor::Sessions => None,
+        };
+        let probe = probe(level, &summary, due)?;
         crate::say(&format!("  {}: {}", if probe.held { "held" } else { "not held" }, probe.words));
         state.probes.push(probe);
         save(&folder, &state)?;
@@ -119,11 +130,21 @@ fn workload(args: &SearchArgs) -> Outcome<workload::Resolved> {
         load.set_warm_up(WarmUpLength::Told(LEAST_WARM_UP));
     }
     load.set_warm_up(args.warm_up);
+    if args.what == SearchFor::Sessions {
+        // All at once they would be another load than the one that is searched for: one that asks what a rush does. Visits of an open
+        // load come one by one as it is.
+        let warm_up = &mut load.phases[0];
+        let whole = if warm_up.until.is_some() { warm_up.least_seconds } else { warm_up.seconds };
+        warm_up.ramp_seconds = whole / 2;
+    }
     load.stop_after = None;
     balancer.elastic.automatic = false;
     (thresholds.scale_outs_min, thresholds.scale_ins_min) = (None, None);
     (thresholds.faults_min, thresholds.promotions_min) = (None, None);
     (thresholds.interactions_min, thresholds.wips_min) = (None, None);
+    // What they judge is the generator, by chance: in one of so many trials they fail by themselves.
+    (thresholds.mix_p_min, thresholds.transitions_p_min) = (None, None);
+    (thresholds.think_time_p_min, thresholds.session_length_p_min) = (None, None);
     thresholds.event.clear();
     thresholds.within_limits.get_or_insert(true);
     Ok(resolved)
@@ -141,22 +162,61 @@ fn flags(args: &SearchArgs, what: SearchFor, level: f64) -> Vec<String> {
     flags
 }
 
+/// What fell due in the measured seconds of an open load, whether it was answered or not.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    interactions: f64,
+    seconds: f64,
+}
+
+impl Due {
+    fn of(folder: &Path) -> Outcome<Self> {
+        let run = RunDir::open(folder).map_err(Failure::from_below)?;
+        let read = Folder::read(&run).map_err(Failure::from_below)?;
+        let seconds = read.measured().count().max(1) as f64;
+        Ok(Self { interactions: read.latencies.late.len() as f64, seconds })
+    }
+
+    fn rate(self) -> f64 {
+        self.interactions / self.seconds
+    }
+
+    /// Whether more waited at the end than at the beginning.
+    fn piles_up(self, answered: u64) -> bool {
+        self.interactions - answered as f64 > UNANSWERED * self.interactions + self.interactions.sqrt()
+    }
+}
+
 /// Whether the load held. A run that is no measurement (an overloaded generator, too few interactions) can show that limits were
 /// broken, never that they were held: it ends the search.
-fn probe(level: f64, run: &Summary) -> Outcome<Probe> {
-    let figures = format!("{:.1} a second, p90 {:.1} ms", run.wips, run.latency_ms.p90);
-    let broken: Vec<&str> = run.thresholds.iter().filter(|t| !t.held).map(|t| t.name.as_str()).collect();
-    if run.verdict == Verdict::Fail {
+fn probe(level: f64, run: &Summary, due: Option<Due>) -> Outcome<Probe> {
+    let mut figures = format!("{:.1} a second, p90 {:.1} ms", run.wips, run.latency_ms.p90);
+    let mut broken: Vec<&str> = run.thresholds.iter().filter(|t| !t.held).map(|t| t.name.as_str()).collect();
+    if let Some(due) = due {
+        figures = format!("{:.1} due a second, {figures}", due.rate());
+        if due.piles_up(run.interactions) {
+            broken.push("the queue grows");
+        }
+    }
+    if run.verdict == Verdict::Fail || !broken.is_empty() {
         return Ok(Probe {
             level,
             held: false,
             words: format!("{figures}; not kept: {}", broken.join(", ")),
         });
     }
-    if run.validity.state == ValidityState::Invalid {
-        let reasons = run.validity.invalid_reasons.join("; ");
+    let no_measurement = |reasons: &str| {
         let message = format!("at {level} the run is no measurement, so the search ends here: {reasons}");
-        return Err(Failure { kind: Kind::NoVerdict, message });
+        Err(Failure { kind: Kind::NoVerdict, message })
+    };
+    if run.validity.state == ValidityState::Invalid {
+        return no_measurement(&run.validity.invalid_reasons.join("; "));
+    }
+    if let Some(rate) = due.map(Due::rate).filter(|rate| *rate < DUE * level) {
+        return no_measurement(&format!(
+            "only {rate:.1} interactions a second fell due, for visits take longer to fill the shop than the warm-up lasts; \
+             give a longer --warm-up, or browsers that think for a shorter time (--think-time)"
+        ));
     }
     Ok(Probe { level, held: true, words: figures })
 }
@@ -179,13 +239,16 @@ fn folder(args: &SearchArgs, name: &str) -> Outcome<PathBuf> {
 fn opened(folder: &Path, new: State) -> Outcome<State> {
     let known: Option<State> = report::record::read_json(&folder.join(FILE)).map_err(Failure::from_below)?;
     let Some(known) = known else { return Ok(new) };
-    if known.settings != new.settings || known.what != new.what || known.workload != new.workload {
+    // How sure and how narrow the answer is to be only tells when to stop.
+    let Settings { precision_pct, confirmations, .. } = new.settings;
+    let settings = Settings { precision_pct, confirmations, ..known.settings.clone() };
+    if settings != new.settings || known.what != new.what || known.workload != new.workload {
         return Err(Failure::usage(format!(
-            "{} holds another search; give it the same workload and flags to go on with it, or another --out",
+            "{} holds another search; give it the same workload and flags (but for --precision and --confirmations) to go on with it, or another --out",
             folder.display()
         )));
     }
-    Ok(known)
+    Ok(State { settings, ..known })
 }
 
 fn save(folder: &Path, state: &State) -> Outcome {
@@ -211,11 +274,33 @@ fn tell(args: &SearchArgs, state: &State, found: Found, folder: &Path) -> Outcom
             }
             (None, _) => format!("not even {} keep every limit", words_of(state.what, state.settings.least)),
         };
+        let unsure = between(found, &state.probes).into_iter();
+        let unsure: String = unsure
+            .map(|(level, held, tried)| {
+                format!("\n{} held {held} of {tried} times", words_of(state.what, level))
+            })
+            .collect();
+        let words = format!("{words}{unsure}");
         let trials = state.probes.len();
         crate::print(&format!("{words}\n{trials} trials in {}\n", folder.display()));
     }
     match found.low {
         Some(_) => Ok(()),
         None => Err(Failure { kind: Kind::Verdict, message: String::new() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_grows_is_told_from_one_that_wavers() {
+        let due = |interactions| Due { interactions, seconds: 12.0 };
+        // Measured where latency kept its limits.
+        assert!(due(39_245.0).piles_up(37_964) && due(38_398.0).piles_up(36_280));
+        assert!(!due(36_266.0).piles_up(36_151) && !due(33_000.0).piles_up(33_010));
+        assert!(!due(120.0).piles_up(110) && due(120.0).piles_up(100));
+        assert_eq!(due(120.0).rate(), 10.0);
     }
 }
