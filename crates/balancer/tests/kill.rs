@@ -17,9 +17,19 @@ const PLAIN: Capabilities = Capabilities(0);
 
 /// Waits until so many threads of the node run a statement with this text.
 async fn running(node: &Node, text: &str, count: i64) {
+    running_where(node, text, "TRUE", count).await;
+}
+
+/// Waits until a thread of the node is well into a statement with this text: one that is ended while the server still plans it is answered
+/// with the error alone, a little later with columns and the error.
+async fn under_way(node: &Node, text: &str) {
+    running_where(node, text, "state = 'Sending data' AND time_ms > 100", 1).await;
+}
+
+async fn running_where(node: &Node, text: &str, condition: &str, count: i64) {
     let mut root = node.root().await;
     let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '{text}%' AND id <> CONNECTION_ID()"
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '{text}%' AND id <> CONNECTION_ID() AND {condition}"
     );
     let waited = tokio::time::timeout(PATIENCE, async {
         while root.query_first::<i64, _>(&sql).await.unwrap() != Some(count) {
@@ -42,7 +52,7 @@ async fn killed(address: std::net::SocketAddr, node: &Node, how: &str, sql: &str
     let mut killer = Raw::connect(address, PLAIN).await;
     assert_eq!(victim.value("SELECT CONNECTION_ID()").await, victim.id.to_string());
     victim.send(&[&[3], sql.as_bytes()].concat()).await;
-    running(node, sql, 1).await;
+    under_way(node, sql).await;
     let answer = killer.query(&format!("{how} {}", victim.id)).await;
     assert_eq!(answer[HEADER], 0, "{}", String::from_utf8_lossy(&answer));
     let told = victim.try_answer(Expect::Result).await.unwrap_or_default();
