@@ -94,20 +94,22 @@ impl Settings {
             probes.iter().filter(|probe| probe.level == level && probe.held == held).count()
         };
         let levels = || probes.iter().map(|probe| probe.level);
+        let top = levels().fold(self.least, f64::max);
         // A hiccup of the machine fails a level by luck; twice as many trials that hold make up for one. Nothing holds by luck.
         let low = levels().filter(|level| standing(*level, probes) == Standing::In);
         let low = low.filter(|level| bracket.high.is_none_or(|high| *level < high)).reduce(f64::max);
         let high = levels().filter(|level| low.is_none_or(|low| *level > low) && count(*level, true) == 0);
-        // Where every level above held once the bracket's own end must do.
-        let high = high.reduce(f64::min).or(bracket.high);
+        let high = high.reduce(f64::min);
         if let Some(low) = low
             && count(low, true) < enough * (1 + count(low, false))
         {
             return Step::Try(low);
         }
-        match high {
-            Some(high) if count(high, false) < enough => Step::Try(high),
-            _ => Step::Done(Found { low, high }),
+        match (high, bracket.high) {
+            (Some(high), _) if count(high, false) < enough => Step::Try(high),
+            // Every level that failed has held, too: one that never does lies further up.
+            (None, Some(_)) if top < self.most => Step::Try(self.round(top * 2.0).min(self.most)),
+            _ => Step::Done(Found { low, high: high.or(bracket.high) }),
         }
     }
 }
@@ -223,6 +225,22 @@ mod tests {
                 "{level}: {held} of {tried}"
             );
         }
+    }
+
+    #[test]
+    fn the_answer_ends_at_a_level_that_never_held_and_the_search_ends_in_any_case() {
+        // From 90 to 1,000 each level holds when it is tried for the second time, and later, or not.
+        for later in [false, true] {
+            let rule = |level: f64, before: usize| {
+                level < 90.0 || (level < 1_000.0 && (before == 1 || (later && before > 2)))
+            };
+            let (found, probes) = search(&settings(80.0), rule);
+            let (low, high) = (found.low.expect("held"), found.high.expect("not held"));
+            assert!(low < 90.0 && high >= 1_000.0, "{found:?} after {probes:?}");
+        }
+        let most = Settings { most: 500.0, ..settings(80.0) };
+        let (found, _) = search(&most, |level, before| level < 90.0 || before == 1 || before > 2);
+        assert!(found.low.is_some_and(|low| low < 90.0) && found.high.is_some(), "{found:?}");
     }
 
     #[test]
