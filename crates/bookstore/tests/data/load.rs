@@ -224,7 +224,7 @@ async fn a_server_without_local_infile_or_without_writes_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_a_second_try_succeeds() {
+async fn a_full_disk_is_told_and_a_later_try_succeeds() {
     // The system tablespace is the disk: it may grow to 24 MB and holds all tables.
     let server =
         Server::start(&["innodb-data-file-path=ibdata1:12M:autoextend:max:24M", "innodb-file-per-table=0"])
@@ -232,10 +232,17 @@ async fn a_full_disk_is_told_and_a_second_try_succeeds() {
     let options = LoadOptions::new(Scale { items: 1000, browsers: 10 }, 1);
     let error = load(&server, "tpcw", options.clone()).await.expect_err("no room");
     assert!(matches!(error, LoadError::DiskFull { .. }), "{error}");
-    // Room is made: tables get files of their own.
+    // Room is made: tables get files of their own. Undo logs stay in the full one, in which the server frees what was dropped and rolled back
+    // by and by: a try that comes before that may find it full once more.
     server.run("SET GLOBAL innodb_file_per_table = 1").await;
-    let second = load(&server, "tpcw", options).await.expect("enough room");
-    assert_eq!(second.outcome, Outcome::Restarted);
+    let end = tokio::time::Instant::now() + Duration::from_secs(30);
+    let later = loop {
+        match load(&server, "tpcw", options.clone()).await {
+            Err(LoadError::DiskFull { .. }) if tokio::time::Instant::now() < end => {}
+            ended => break ended.expect("enough room"),
+        }
+    };
+    assert_eq!(later.outcome, Outcome::Restarted);
 }
 
 #[tokio::test]
