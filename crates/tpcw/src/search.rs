@@ -90,28 +90,33 @@ impl Settings {
     /// lies, so it lies inside the answer and not at its end. The next search might call it the other way.
     fn confirm(&self, bracket: Found, probes: &[Probe]) -> Step {
         let enough = 1 + self.confirmations as usize;
-        let count = |level: f64, held: bool| {
-            probes.iter().filter(|probe| probe.level == level && probe.held == held).count()
-        };
-        let levels = || probes.iter().map(|probe| probe.level);
-        let top = levels().fold(self.least, f64::max);
         // A hiccup of the machine fails a level by luck; twice as many trials that hold make up for one. Nothing holds by luck.
-        let low = levels().filter(|level| standing(*level, probes) == Standing::In);
-        let low = low.filter(|level| bracket.high.is_none_or(|high| *level < high)).reduce(f64::max);
-        let high = levels().filter(|level| low.is_none_or(|low| *level > low) && count(*level, true) == 0);
-        let high = high.reduce(f64::min);
-        if let Some(low) = low
-            && count(low, true) < enough * (1 + count(low, false))
-        {
-            return Step::Try(low);
+        if let Some(low) = bracket.low {
+            let (held, failed) = trials(low, probes);
+            if held < enough * (1 + failed) {
+                return Step::Try(low);
+            }
         }
-        match (high, bracket.high) {
-            (Some(high), _) if count(high, false) < enough => Step::Try(high),
+        let levels = || probes.iter().map(|probe| probe.level);
+        let above = levels().filter(|level| bracket.low.is_none_or(|low| *level > low));
+        let never_held = above.filter(|level| trials(*level, probes).0 == 0).reduce(f64::min);
+        let top = levels().fold(self.least, f64::max);
+        match (never_held, bracket.high) {
+            (Some(high), _) if trials(high, probes).1 < enough => Step::Try(high),
             // Every level that failed has held, too: one that never does lies further up.
             (None, Some(_)) if top < self.most => Step::Try(self.round(top * 2.0).min(self.most)),
-            _ => Step::Done(Found { low, high: high.or(bracket.high) }),
+            _ => Step::Done(Found { high: never_held.or(bracket.high), ..bracket }),
         }
     }
+}
+
+/// How often a level held, and how often it failed.
+fn trials(level: f64, probes: &[Probe]) -> (usize, usize) {
+    let of_level = probes.iter().filter(|probe| probe.level == level);
+    of_level.fold(
+        (0, 0),
+        |(held, failed), probe| if probe.held { (held + 1, failed) } else { (held, failed + 1) },
+    )
 }
 
 /// The trials of each level between two, which held at one time and failed at another: level, held, tried.
@@ -121,11 +126,11 @@ pub fn between(found: Found, probes: &[Probe]) -> Vec<(f64, usize, usize)> {
     levels.retain(|level| *level > low && *level < high);
     levels.sort_by(f64::total_cmp);
     levels.dedup();
-    let tried = |level: f64| probes.iter().filter(move |probe| probe.level == level);
-    levels
-        .into_iter()
-        .map(|level| (level, tried(level).filter(|probe| probe.held).count(), tried(level).count()))
-        .collect()
+    let told = |level| {
+        let (held, failed) = trials(level, probes);
+        (level, held, held + failed)
+    };
+    levels.into_iter().map(told).collect()
 }
 
 /// What the trials of a level say of it.
@@ -140,11 +145,7 @@ enum Standing {
 }
 
 fn standing(level: f64, probes: &[Probe]) -> Standing {
-    let (mut held, mut failed) = (0, 0);
-    for probe in probes.iter().filter(|probe| probe.level == level) {
-        *(if probe.held { &mut held } else { &mut failed }) += 1;
-    }
-    match (held, failed) {
+    match trials(level, probes) {
         (_, 2..) => Standing::Out,
         (0..2, 1) => Standing::Open,
         _ => Standing::In,
